@@ -1,0 +1,195 @@
+"""Reading a YAML file key by key, so that every mistake in it is reported at once, with its line."""
+
+import difflib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, overload
+
+import yaml
+
+Kind = Literal["text", "number", "true or false"]
+IS_KIND: dict[Kind, Callable[[Any], bool]] = {
+    "text": lambda value: isinstance(value, str) and value.strip() != "",
+    "number": lambda value: type(value) in (int, float) and math.isfinite(value),
+    "true or false": lambda value: isinstance(value, bool),
+}
+
+
+@dataclass(slots=True)
+class Mistakes:
+    """What is wrong with one file, in the order of its lines."""
+
+    source: str
+    found: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, line: int, text: str) -> None:
+        if (line, text) not in self.found:
+            self.found.append((line, text))
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self.source}:{line}: {text}" for line, text in sorted(self.found))
+
+
+class Section:
+    """One YAML mapping. A read that fails notes the mistake and returns the default, so reading goes on."""
+
+    def __init__(self, node: yaml.MappingNode, place: str, mistakes: Mistakes) -> None:
+        self.line = node.start_mark.line + 1
+        self._place = place
+        self._mistakes = mistakes
+        self._asked: list[str] = []
+        self._nodes: dict[str, yaml.Node] = {}
+        self._key_lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in self._nodes:
+                mistakes.add(line, f"{self._name(key)} is given twice, expected once")
+            self._nodes[key], self._key_lines[key] = value_node, line
+
+    def _name(self, key: str) -> str:
+        return f"{self._place}.{key}" if self._place else key
+
+    def has(self, key: str) -> bool:
+        return key in self._nodes
+
+    def wrong(self, key: str, seen: str, expected: str) -> None:
+        """Note a mistake about `key`, at its line (or at the mapping's, if the key is absent)."""
+        line = self._key_lines.get(key, self.line)
+        self._mistakes.add(line, f"{self._name(key)} {seen}, expected {expected}")
+
+    def _node(self, key: str, expected: str, required: bool) -> yaml.Node | None:
+        self._asked.append(key)
+        if key not in self._nodes and required:
+            self.wrong(key, "is missing", expected)
+        return self._nodes.get(key)
+
+    def _scalar(self, key: str, kind: Kind, default: Any) -> Any:
+        expected = kind if kind == "true or false" else f"a {kind}" if kind == "number" else kind
+        node = self._node(key, expected, required=default is ...)
+        if node is None:
+            return None if default is ... else default
+        value = plain(node)
+        if IS_KIND[kind](value):
+            return value
+        self.wrong(key, f"is {shown(node)}", expected)
+        return None if default is ... else default
+
+    @overload
+    def text(self, key: str) -> str: ...
+    @overload
+    def text(self, key: str, default: str) -> str: ...
+    @overload
+    def text(self, key: str, default: None) -> str | None: ...
+    def text(self, key: str, default: Any = ...) -> str | None:
+        value = self._scalar(key, "text", default)
+        return "" if value is None and default is ... else value
+
+    def flag(self, key: str, default: bool) -> bool:
+        return bool(self._scalar(key, "true or false", default))
+
+    def number(self, key: str, expected: str, fits: Callable[[float], bool], default: Any = None) -> Any:
+        """A finite number for which `fits` holds; `default` if absent or wrong."""
+        value = self._scalar(key, "number", default)
+        if value is None or value == default or fits(value):
+            return value
+        self.wrong(key, f"is {value}", expected)
+        return default
+
+    def choice(self, key: str, allowed: Sequence[str], default: Any = ...) -> Any:
+        """One of `allowed`; the default, or the first allowed one, if absent or wrong."""
+        value = self._scalar(key, "text", default)
+        if value in allowed or value is None or value == default:
+            return value if value is not None or default is None else allowed[0]
+        self.wrong(key, f"is {value!r}", f"one of {', '.join(allowed)}{did_you_mean(value, allowed)}")
+        return allowed[0] if default is ... else default
+
+    def section(self, key: str, expected: str) -> "Section | None":
+        """A required mapping under `key`; None (and a mistake) if it is absent or something else."""
+        node = self._node(key, expected, required=True)
+        if isinstance(node, yaml.MappingNode):
+            return Section(node, self._name(key), self._mistakes)
+        if node is not None:
+            self.wrong(key, f"is {shown(node)}", expected)
+        return None
+
+    def sections(self, key: str, expected: str) -> "list[Section]":
+        """A required, not empty list of mappings under `key`."""
+        node = self._node(key, expected, required=True)
+        if node is None:
+            return []
+        items = node.value if isinstance(node, yaml.SequenceNode) else []
+        if not items:
+            self.wrong(key, f"is {shown(node)}", f"a list; of each item, {expected}")
+        found = []
+        for index, item in enumerate(items):
+            place = f"{self._name(key)}[{index}]"
+            if isinstance(item, yaml.MappingNode):
+                found.append(Section(item, place, self._mistakes))
+            else:
+                self._mistakes.add(item.start_mark.line + 1, f"{place} is {shown(item)}, expected {expected}")
+        return found
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """An optional list of texts under `key`."""
+        node = self._node(key, "a list of field names", required=False)
+        if node is None:
+            return ()
+        values: list[Any] = (
+            [plain(item) for item in node.value] if isinstance(node, yaml.SequenceNode) else [None]
+        )
+        if all(map(IS_KIND["text"], values)):
+            return tuple(values)
+        self.wrong(key, f"is {shown(node)}", "a list of field names")
+        return ()
+
+    def close(self) -> None:
+        """Note every key that nothing asked for."""
+        for key in self._nodes:
+            if key not in self._asked:
+                expected = f"one of {', '.join(self._asked)}{did_you_mean(key, self._asked)}"
+                self.wrong(key, "is not a known key", expected)
+
+
+def read(text: str, mistakes: Mistakes) -> Section | None:
+    """The top mapping of a YAML text; None, and a mistake noted, if there is none."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        mistakes.add(line, f"is not YAML: {error.problem}, expected a mapping (key: value)")
+        return None
+    except yaml.YAMLError as error:
+        mistakes.add(1, f"is not YAML: {error}, expected UTF-8 text without control characters")
+        return None
+    if not isinstance(node, yaml.MappingNode):
+        mistakes.add(1, f"the file holds {shown(node)}, expected a mapping (key: value)")
+        return None
+    return Section(node, "", mistakes)
+
+
+def plain(node: yaml.Node) -> Any:
+    """The Python value of a scalar node; None if it is not one, or its tag and text disagree."""
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError):
+        return None
+
+
+def shown(node: yaml.Node | None) -> str:
+    """How a node is called in a message."""
+    match node:
+        case yaml.ScalarNode():
+            return repr(node.value) if node.value else "empty"
+        case yaml.SequenceNode():
+            return "a list" if node.value else "an empty list"
+        case yaml.MappingNode():
+            return "a mapping"
+    return "nothing"
+
+
+def did_you_mean(seen: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(seen, known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
