@@ -8,7 +8,7 @@ capitals. Everything is validated at once.
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -199,16 +199,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    known = {variable(name) for name in Settings.model_fields} | OTHER_VARIABLES
     for name in sorted(environment):
-        upper = name.upper()
-        if upper.startswith(PREFIX) and upper not in known and not SERVICE_LINK.search(upper):
-            yield f"{name} in the environment: not a setting{_nearest(upper, known)}"
+        field = name.lower().removeprefix(PREFIX.lower())
+        ours = name.upper().startswith(PREFIX) and name.upper() not in OTHER_VARIABLES
+        if ours and field not in Settings.model_fields and not SERVICE_LINK.search(name.upper()):
+            nearest = get_close_matches(field, Settings.model_fields, 1)
+            yield f"{name} in the environment: not a setting{_hint(map(variable, nearest))}"
 
 
-def _nearest(name: str, known: set[str] | frozenset[str]) -> str:
-    nearest = get_close_matches(name, known, 1)
-    return f"; did you mean {nearest[0]}?" if nearest else "; `onsight settings` lists them all"
+def _hint(nearest: Iterable[str]) -> str:
+    return "".join(f"; did you mean {name}?" for name in nearest)
 
 
 def _problem(detail: ErrorDetails, origin: Mapping[str, str]) -> str:
@@ -216,7 +216,7 @@ def _problem(detail: ErrorDetails, origin: Mapping[str, str]) -> str:
     name = str(detail["loc"][0])
     where = name + origin.get(name, f" ({variable(name)})")
     if detail["type"] == "extra_forbidden":
-        return f"{where}: not a setting{_nearest(name, frozenset(Settings.model_fields))}"
+        return f"{where}: not a setting{_hint(get_close_matches(name, Settings.model_fields, 1))}"
     expected = detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{where}: saw {_seen(name, detail['input'])}, expected {expected}"
 

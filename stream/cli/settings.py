@@ -58,11 +58,14 @@ def describe(settings: "Settings") -> list[dict[str, Any]]:
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("name", "environment variable", "value", "default", "meaning", "unit", header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    for column in ("name", "environment variable", "value", "default", "meaning", "unit"):
+        table.add_column(column, no_wrap=column in ("name", "environment variable"), overflow="fold")
     for row in rows:
         changed = row["value"] != row["default"]
         value = Text(_shown(row["value"]), style="bold green" if changed else "")
