@@ -1,0 +1,82 @@
+"""Events to feature rows: transforms, time since the entity's last event, and rates, as the profile says."""
+
+import numpy as np
+
+from stream.counts import Counts
+from stream.events import EventBatch
+from stream.profile import Feature, Profile
+from stream.records import Record
+
+DAY = 86_400.0
+
+
+class Features:
+    """One partition's feature state (the rate counters), and the one step that makes rows of events."""
+
+    prefix = b"c"
+
+    def __init__(self, profile: Profile, max_keys: int, epoch: int) -> None:
+        self.profile = profile
+        self._counts = {
+            index: Counts(self.prefix + bytes((index,)), feature.seconds, max_keys, epoch)
+            for index, feature in enumerate(profile.features)
+            if feature.kind == "rate"
+        }
+
+    def on_batch(self, batch: EventBatch, since: np.ndarray) -> np.ndarray:
+        """Feature rows, float32 [B, F], NaN where unknown.
+
+        `since`: float64 [B], seconds since the event before of the same entity, NaN for its first.
+        """
+        rows = np.empty((len(batch), self.profile.columns), np.float32)
+        column = 0
+        for index, feature in enumerate(self.profile.features):
+            if feature.kind == "time_of_day":
+                angle = (batch.time % DAY) * (2 * np.pi / DAY)
+                rows[:, column], rows[:, column + 1] = np.sin(angle), np.cos(angle)
+            else:
+                rows[:, column] = self._column(index, feature, batch, since)
+            column += feature.columns
+        return rows
+
+    def _column(self, index: int, feature: Feature, batch: EventBatch, since: np.ndarray) -> np.ndarray:
+        if feature.kind == "category":
+            return batch.codes[feature.field or ""]
+        if feature.kind == "elapsed":
+            return transform(feature, since)
+        if feature.kind == "rate":
+            return transform(feature, self._rate(self._counts[index], feature, batch))
+        return transform(feature, batch.numbers[feature.field or ""])
+
+    def _rate(self, counts: Counts, feature: Feature, batch: EventBatch) -> np.ndarray:
+        if feature.of == "entity":
+            return counts.on_batch(batch.entity, batch.time, batch.offset)
+        if feature.of == "all":
+            return counts.on_batch([""] * len(batch), batch.time, batch.offset)
+        code = batch.codes[feature.field or ""]
+        known = np.flatnonzero(~np.isnan(code))
+        rate = np.full(len(batch), np.nan)
+        keys = [str(value) for value in code[known].astype(np.int64).tolist()]
+        rate[known] = counts.on_batch(keys, batch.time[known], batch.offset[known])
+        return rate
+
+    def close_epoch(self) -> None:
+        for counts in self._counts.values():
+            counts.close_epoch()
+
+    def changes(self) -> list[Record]:
+        """The rate counters touched since the last call."""
+        return [record for counts in self._counts.values() for record in counts.changes()]
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Read one counter back; the second byte of its key is its feature's place in the profile."""
+        self._counts[key[1]].restore(key, value)
+
+
+def transform(feature: Feature, value: np.ndarray) -> np.ndarray:
+    """The feature's transform of float64 [B]; log1p of a negative number is unknown (NaN)."""
+    if feature.transform == "log1p":
+        return np.log1p(np.where(value >= 0, value, np.nan))
+    if feature.transform == "signed_log":
+        return np.sign(value) * np.log1p(np.abs(value))
+    return value

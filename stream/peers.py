@@ -1,0 +1,94 @@
+"""A bounded uniform sample of a partition's recent events, so that an entity's first event has a context.
+
+Which events join is decided by a hash of their offset, and they join between epochs only: neither chance nor the
+size of a batch has a part in it.
+"""
+
+import struct
+
+import numpy as np
+
+from stream.errors import StateError
+from stream.records import Record
+from stream.context import Peers
+
+VERSION = 1
+FILLING, STEADY = 64, 8  # of 256 offsets, how many are drawn while the sample fills, and afterwards
+_HEAD = struct.Struct("<BqI")
+
+
+def drawn(offset: np.ndarray) -> np.ndarray:
+    """A stable draw from 0 to 255 for each offset (int64 [B]): splitmix64's finaliser (Steele et al., 2014)."""
+    x = offset.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (x ^ (x >> np.uint64(31))) & np.uint64(255)
+
+
+class PeerSample:
+    """`size` (P) rows over all keys of the partition; the newest replaces the oldest.
+
+    `peers` changes in `close_epoch` only.
+    """
+
+    prefix = b"q"
+
+    def __init__(self, size: int, columns: int) -> None:
+        self.size, self.columns = size, columns
+        self._rows = np.zeros((size, columns), np.float32)
+        self._total = 0  # rows ever joined: the next takes place `total % size`
+        self._pending: list[np.ndarray] = []
+        self._dirty = self._dirty_pending = False
+        self.peers = self._publish()
+
+    def _publish(self) -> Peers:
+        mask = (np.arange(self.size) < self._total).astype(np.float32)
+        return Peers(self._rows.copy(), mask, np.zeros(self.size, np.float32))
+
+    def on_batch(self, rows: np.ndarray, offset: np.ndarray) -> None:
+        """Draw from feature rows (float32 [B, F]) at their offsets (int64 [B]); they wait for the epoch's end."""
+        rate = STEADY if self._total >= self.size else FILLING
+        chosen = np.flatnonzero(drawn(offset) < rate)
+        if len(chosen) and self.size:
+            self._pending.extend(rows[chosen])
+            self._dirty_pending = True
+
+    def close_epoch(self) -> None:
+        """Let the rows that wait join the sample."""
+        if not self._pending:
+            return
+        for row in self._pending:
+            self._rows[self._total % self.size] = row
+            self._total += 1
+        self._pending = []
+        self._dirty = self._dirty_pending = True
+        self.peers = self._publish()
+
+    def changes(self) -> list[Record]:
+        records: list[Record] = []
+        if self._dirty:
+            records.append((self.prefix + b"s", self._pack(self._rows)))
+        if self._dirty_pending:
+            records.append((self.prefix + b"w", self._pack(np.array(self._pending, np.float32))))
+        self._dirty = self._dirty_pending = False
+        return records
+
+    def _pack(self, rows: np.ndarray) -> bytes:
+        return _HEAD.pack(VERSION, self._total, self.columns) + rows.astype("<f4").tobytes()
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Read one record back. Raises StateError when it has another version or number of columns."""
+        version, total, columns = _HEAD.unpack_from(value or bytes(_HEAD.size))
+        if (version, columns) != (VERSION, self.columns):
+            raise StateError(
+                f"peer sample in the changelog: expected version {VERSION} with {self.columns} columns, found version "
+                f"{version} with {columns}; set a new application_id to start with an empty sample"
+            )
+        rows = np.frombuffer(value or b"", "<f4", offset=_HEAD.size).reshape(-1, self.columns)
+        if key[1:] == b"w":
+            self._pending = [row.astype(np.float32) for row in rows]
+            return
+        if len(rows) != self.size:
+            raise StateError(f"peer sample in the changelog: expected {self.size} rows, found {len(rows)}")
+        self._rows, self._total = rows.astype(np.float32), total
+        self.peers = self._publish()

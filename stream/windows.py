@@ -1,0 +1,196 @@
+"""Each entity's recent rows: one numpy arena per partition.
+
+An entity's window is a ring of R rows; event number n of an entity goes to row n % R. For the changelog a ring is cut
+into blocks of 8 rows, so that an event costs one small record and compaction keeps exactly the newest window.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stream.errors import StateError
+from stream.records import Record
+from stream.context import Context
+from stream.slots import Placement, Slots
+
+BLOCK = 8
+VERSION = 1
+
+
+class Windows:
+    """The last `rows` (R) feature rows of each entity, with labels, bounded to `max_keys` entities.
+
+    Arrays, by slot: row float32 [S, R, F], label int8 [S, R], count int64 [S] events ever seen,
+    time float64 [S] the time of the last event (NaN before the first).
+    """
+
+    prefix = b"w"
+
+    def __init__(self, rows: int, columns: int, max_keys: int, epoch: int) -> None:
+        if rows % BLOCK:
+            raise ValueError(f"window rows must be a multiple of {BLOCK}, got {rows}")
+        self.rows, self.columns = rows, columns
+        self.slots = Slots(max_keys, epoch)
+        capacity = self.slots.capacity
+        self.row = np.zeros((capacity, rows, columns), np.float32)
+        self.label = np.zeros((capacity, rows), np.int8)
+        self.count = np.zeros(capacity, np.int64)
+        self.time = np.full(capacity, np.nan)
+        self._dirty = np.zeros((capacity, max(rows // BLOCK, 1)), bool)
+        self._tombstones: dict[bytes, None] = {}
+        self._roll = (np.arange(max(rows, 1))[:, None] + np.arange(rows)) % max(rows, 1)
+        self._present = (np.arange(rows) >= rows - np.arange(rows + 1)[:, None]).astype(np.float32)
+        self._block = np.dtype(
+            [
+                ("version", "u1"),
+                ("seen", "<i8"),
+                ("count", "<i8"),
+                ("time", "<f8"),
+                ("label", "i1", (BLOCK,)),
+                ("row", "<f4", (BLOCK, columns)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    def place(self, entity: Sequence[str], offset: np.ndarray) -> Placement:
+        """Find or make the slots of a batch's entities ([B] texts, int64 [B] offsets)."""
+        return self.slots.on_batch(entity, offset)
+
+    def gather(self, at: Placement, fresh: np.ndarray) -> Context:
+        """Each event's own context: the rows before it, those of `fresh` (float32 [B, F]) in the same batch too."""
+        seen = np.minimum(self.count[at.slot] + at.rank, self.rows)
+        window = self._slide(self.row, at, fresh)
+        if self.label.any():
+            label = self._slide(self.label, at, np.zeros(len(fresh), np.int8)).astype(np.float32)
+        else:
+            label = np.zeros((len(fresh), self.rows), np.float32)
+        return Context(window, self._present[seen], label)
+
+    def _slide(self, store: np.ndarray, at: Placement, fresh: np.ndarray) -> np.ndarray:
+        """The last R items of each event's key, oldest first: from `store` [S, R, ...] and then `fresh` [B, ...]."""
+        rows, inner = self.rows, store.shape[2:]
+        flat = store.reshape(-1, *inner)
+        if not at.repeats or not rows:
+            ring = self._roll[self.count[at.slot] % max(rows, 1)]
+            return flat[at.slot[:, None] * rows + ring]
+        touched = at.touched
+        runs = np.arange(len(touched))
+        lane = np.empty((len(touched) * rows + len(fresh), *inner), store.dtype)
+        base = runs * rows + at.start
+        ring = touched[:, None] * rows + self._roll[self.count[touched] % rows]
+        lane[base[:, None] + np.arange(rows)] = flat[ring]
+        run_of = np.repeat(runs, at.size)
+        lane[np.arange(len(fresh)) + (run_of + 1) * rows] = fresh[at.order]
+        first = np.empty(len(fresh), np.int64)
+        first[at.order] = base[run_of]
+        first += at.rank
+        shape = (len(lane) - rows + 1, rows, *inner)
+        every = np.lib.stride_tricks.as_strided(lane, shape, (lane.strides[0], *lane.strides), writeable=False)
+        return np.ascontiguousarray(every[first])
+
+    def elapsed(self, at: Placement, time: np.ndarray) -> np.ndarray:
+        """Seconds since the entity's event before (float64 [B]): NaN for its first, 0 when time runs backwards."""
+        previous = np.empty(len(time))
+        ordered = time[at.order]
+        previous[at.order[1:]] = ordered[:-1]
+        first = at.order[at.start]
+        previous[first] = self.time[at.slot[first]]
+        return np.maximum(time - previous, 0.0)
+
+    def append(self, at: Placement, fresh: np.ndarray, time: np.ndarray) -> None:
+        """Add the batch's rows (float32 [B, F]) and times (float64 [B], seconds) to their windows."""
+        position = self.count[at.slot] + at.rank
+        if self.rows:
+            last = at.rank >= at.run_size - self.rows
+            slot, ring = at.slot[last], position[last] % self.rows
+            self.row[slot, ring] = fresh[last]
+            self.label[slot, ring] = 0
+            self._dirty[slot, ring // BLOCK] = True
+        else:
+            self._dirty[at.slot, 0] = True
+        self.count[at.touched] += at.size
+        final = at.order[at.start + at.size - 1]
+        self.time[at.slot[final]] = time[final]
+
+    def close_epoch(self) -> None:
+        """Evict the least recently seen entities above the bound."""
+        for slot, key in self.slots.expire():
+            self._clear(slot)
+            for block in range(self._dirty.shape[1]):
+                self._tombstones[self._key(str(key), block)] = None
+
+    def _clear(self, slot: int) -> None:
+        self.row[slot] = 0
+        self.label[slot] = 0
+        self.count[slot] = 0
+        self.time[slot] = np.nan
+        self._dirty[slot] = False
+
+    def _key(self, entity: str, block: int) -> bytes:
+        return self.prefix + entity.encode() + bytes((block,))
+
+    def changes(self) -> list[Record]:
+        """The blocks touched since the last call, and tombstones of the evicted."""
+        slot, block = np.nonzero(self._dirty)
+        self._dirty[slot, block] = False
+        key = self.slots.key
+        keys = [self._key(str(key[s]), b) for s, b in zip(slot.tolist(), block.tolist(), strict=True)]
+        tombstones: list[Record] = [(gone, None) for gone in self._tombstones.keys() - set(keys)]
+        self._tombstones.clear()
+        return sorted(tombstones) + list(zip(keys, self._pack(slot, block), strict=True))
+
+    def _pack(self, slot: np.ndarray, block: np.ndarray) -> list[bytes]:
+        packed = np.zeros(len(slot), self._block)
+        packed["version"] = VERSION
+        packed["seen"] = self.slots.seen[slot]
+        packed["count"] = self.count[slot]
+        packed["time"] = self.time[slot]
+        if self.rows:
+            shape = (-1, self.rows // BLOCK, BLOCK)
+            packed["label"] = self.label.reshape(shape)[slot, block]
+            packed["row"] = self.row.reshape(*shape, self.columns)[slot, block]
+        size, data = self._block.itemsize, packed.tobytes()
+        return [data[at : at + size] for at in range(0, len(data), size)]
+
+    def snapshot(self) -> list[Record]:
+        """Every block of every entity: what a reader of the whole changelog would have."""
+        for slot in np.flatnonzero(self.count):
+            self._dirty[slot] = True
+        return self.changes()
+
+    def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
+        """Read changelog records back, oldest first; a record older than what is here changes nothing.
+
+        Raises StateError when a block was written by another version or for another number of columns.
+        """
+        newest = dict(zip(keys, values, strict=True))
+        for gone in dict.fromkeys(key[1:-1] for key, value in newest.items() if value is None):
+            slot = self.slots.drop(gone.decode())
+            if slot is not None:
+                self._clear(slot)
+        blocks = {key: value for key, value in newest.items() if value is not None}
+        size = self._block.itemsize
+        for value in blocks.values():
+            if len(value) != size or value[0] != VERSION:
+                raise StateError(
+                    f"window block in the changelog: expected version {VERSION} of {size} bytes ({self.columns} "
+                    f"columns), found version {value[0]} of {len(value)} bytes: it was written for another profile or "
+                    "release; set a new application_id, or delete the changelog topic to start with empty windows"
+                )
+        find = self.slots.find
+        at = np.array([find(key[1:-1].decode()) for key in blocks], np.int64)
+        block = np.array([key[-1] for key in blocks], np.int64)
+        self._unpack(np.frombuffer(b"".join(blocks.values()), self._block), at, block)
+
+    def _unpack(self, packed: np.ndarray, slot: np.ndarray, block: np.ndarray) -> None:
+        if self.rows:
+            shape = (-1, self.rows // BLOCK, BLOCK)
+            self.label.reshape(shape)[slot, block] = packed["label"]
+            self.row.reshape(*shape, self.columns)[slot, block] = packed["row"]
+        newest = np.argsort(packed["count"], kind="stable")
+        newer = newest[packed["count"][newest] >= self.count[slot[newest]]]
+        self.count[slot[newer]] = packed["count"][newer]
+        self.time[slot[newer]] = packed["time"][newer]
+        self.slots.seen[slot[newer]] = packed["seen"][newer]
