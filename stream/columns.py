@@ -116,8 +116,9 @@ def number_fault(value: object, path: str) -> Fault:
 
 
 def _float_column(values: Values, allowed: set[type]) -> NDArray[np.float64] | None:
-    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
-        return values.astype(np.float64) if values.dtype.kind in "iuf" else None
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        return values.astype(np.float64)
+    values = as_list(values)
     if not set(map(type, values)) <= allowed:
         return None
     try:

@@ -206,8 +206,9 @@ def _load(key: bytes | None, value: bytes | None, limits: Limits) -> dict[str, A
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        reason = "too-deep" if "depth limit" in error.msg else "not-json"
-        return reason, f"the value isn't JSON that can be read: {error.msg}"
+        # orjson gives up on very deep nesting with either of these.
+        too_deep = error.msg.startswith(("depth limit", "failed to allocate"))
+        return "too-deep" if too_deep else "not-json", f"the value isn't JSON that can be read: {error.msg}"
     if not isinstance(record, dict):
         return "not-an-object", f"the value is {col.json_name(record)}, expected an object"
     if _deeper_than(limits.max_depth, record):
