@@ -1,0 +1,41 @@
+"""Fixtures that every test may use: `kafka`, a real broker, and `topic`, which makes topics on it."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap servers of a real Apache Kafka: those of $ONSIGHT_KAFKA, else of a broker of the session."""
+    if servers := os.environ.get("ONSIGHT_KAFKA"):
+        yield servers
+        return
+    from stream.sandbox.broker import Broker
+
+    with Broker.start() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def topic(kafka: str) -> Iterator[Callable[..., str]]:
+    """Make topics with unique names, deleted after the test: `topic("events", partitions=4, compact=True)`."""
+    from kafka import KafkaAdminClient
+    from kafka.admin import NewTopic
+
+    made: list[str] = []
+    with KafkaAdminClient(bootstrap_servers=kafka) as admin:
+
+        def make(name: str = "topic", *, partitions: int = 1, compact: bool = False) -> str:
+            unique = f"{name}-{uuid.uuid4().hex[:12]}"
+            configs = {"cleanup.policy": "compact"} if compact else {}
+            admin.create_topics([NewTopic(unique, partitions, 1, topic_configs=configs)])
+            admin.wait_for_topics([unique])
+            made.append(unique)
+            return unique
+
+        yield make
+        if made:
+            admin.delete_topics(made)
