@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stream.profile import Unit
 
 Values: TypeAlias = Sequence[Any] | NDArray[Any]  # [B]
-Fault: TypeAlias = tuple[str, str]  # a reject's reason and detail
+Fault: TypeAlias = tuple[str, str, str]  # a reject's reason, detail and field
 
 MAX_ENTITY_BYTES = 512
 MAX_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
@@ -58,10 +58,14 @@ def entity_column(values: Values) -> list[str] | None:
 
 def entity_fault(value: object, path: str) -> Fault:
     if value is None or value == "":
-        return "missing-entity", f"the entity {path} is missing, null or empty"
+        return "missing-entity", f"the entity {path} is missing, null or empty", path
     if type(value) in (str, int):
-        return "wrong-type", f"the entity {path} is longer than {MAX_ENTITY_BYTES} bytes or not valid Unicode"
-    return "wrong-type", f"the entity {path} is {json_name(value)}, expected a string or an integer"
+        return (
+            "wrong-type",
+            f"the entity {path} is longer than {MAX_ENTITY_BYTES} bytes or not valid Unicode",
+            path,
+        )
+    return "wrong-type", f"the entity {path} is {json_name(value)}, expected a string or an integer", path
 
 
 def time_column(values: Values, unit: Unit) -> NDArray[np.float64] | None:
@@ -96,9 +100,13 @@ def _iso_seconds(text: str) -> float:
 
 def time_fault(value: object, path: str, unit: Unit) -> Fault:
     if value is None or (isinstance(value, np.datetime64) and np.isnat(value)):
-        return "missing-time", f"the time {path} is missing or null"
+        return "missing-time", f"the time {path} is missing or null", path
     expected = "ISO 8601 text" if unit == "iso" else f"a number ({unit} since 1970)"
-    return "absurd-time", f"the time {path} is {json_name(value)}, expected {expected} from 1970 to 2099"
+    return (
+        "absurd-time",
+        f"the time {path} is {json_name(value)}, expected {expected} from 1970 to 2099",
+        path,
+    )
 
 
 def number_column(values: Values) -> NDArray[np.float64] | None:
@@ -111,8 +119,8 @@ def number_column(values: Values) -> NDArray[np.float64] | None:
 
 def number_fault(value: object, path: str) -> Fault:
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        return "wrong-type", f"{path} is a number out of the range of 32-bit floats"
-    return "wrong-type", f"{path} is {json_name(value)}, expected a number"
+        return "wrong-type", f"{path} is a number out of the range of 32-bit floats", path
+    return "wrong-type", f"{path} is {json_name(value)}, expected a number", path
 
 
 def _float_column(values: Values, allowed: set[type]) -> NDArray[np.float64] | None:
@@ -164,7 +172,7 @@ def category_code(value: str | int | float | None) -> float:
 
 
 def category_fault(value: object, path: str) -> Fault:
-    return "wrong-type", f"{path} is {json_name(value)}, expected a string, a number or a boolean"
+    return "wrong-type", f"{path} is {json_name(value)}, expected a string, a number or a boolean", path
 
 
 def json_name(value: object) -> str:

@@ -47,6 +47,7 @@ class Reject:
     offset: int
     reason: str  # a slug, the dead letter's reason header
     detail: str  # a sentence naming the field and the type seen, never an event's value
+    field: str = ""  # the path at fault, empty where it is the whole record
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Decoder:
     """Decodes runs of one profile; what it keeps (codes of category values) changes no result."""
 
     def __init__(self, profile: Profile, limits: Limits | None = None) -> None:
-        self._profile = profile
+        self.profile = profile
         self._limits = limits or Limits()
         self._codes = {path: Codes() for path in profile.categories}
 
@@ -72,7 +73,7 @@ class Decoder:
         kept = np.arange(len(values))
         if faults:
             kept = np.delete(kept, list(faults))
-        read: dict[str, Values] = {path: _extract(records, path) for path in self._profile.fields}
+        read: dict[str, Values] = {path: _extract(records, path) for path in self.profile.fields}
         return self._converted(read, kept, offsets, faults)
 
     def from_columns(
@@ -80,7 +81,7 @@ class Decoder:
     ) -> tuple[EventBatch, tuple[Reject, ...]]:
         """The same from columns named by their paths; an absent column is missing in every event."""
         absent = [None] * len(offsets)
-        read = {path: columns.get(path, absent) for path in self._profile.fields}
+        read = {path: columns.get(path, absent) for path in self.profile.fields}
         return self._converted(read, np.arange(len(offsets)), offsets, {})
 
     def _converted(
@@ -104,7 +105,7 @@ class Decoder:
 
     def _batch(self, read: dict[str, Values], offset: NDArray[np.int64]) -> EventBatch | None:
         """All columns converted, or None if any holds a fault."""
-        profile = self._profile
+        profile = self.profile
         entity = col.entity_column(read[profile.entity])
         time = col.time_column(read[profile.time.field], profile.time.unit)
         numbers = {path: col.number_column(read[path]) for path in profile.numbers}
@@ -118,7 +119,7 @@ class Decoder:
 
     def _faults(self, read: dict[str, Values]) -> dict[int, Fault]:
         """The first fault of each faulty row: entity before time before features."""
-        profile, unit = self._profile, self._profile.time.unit
+        profile, unit = self.profile, self.profile.time.unit
         faults: dict[int, Fault] = {}
 
         def note(path: str, convert: Any, describe: Any) -> None:
@@ -198,21 +199,25 @@ def _harmless(values: list[bytes], limits: Limits) -> bool:
 
 def _load(key: bytes | None, value: bytes | None, limits: Limits) -> dict[str, Any] | Fault:
     if value is None:
-        return "null-value", "the record has no value"
+        return "null-value", "the record has no value", ""
     if key is None and limits.require_key:
-        return "null-key", "the record has no key"
+        return "null-key", "the record has no key", ""
     if len(value) > limits.max_bytes:
-        return "too-large", f"the value has {len(value)} bytes, at most {limits.max_bytes} are taken"
+        return "too-large", f"the value has {len(value)} bytes, at most {limits.max_bytes} are taken", ""
     try:
         record = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         # orjson gives up on very deep nesting with either of these.
         too_deep = error.msg.startswith(("depth limit", "failed to allocate"))
-        return "too-deep" if too_deep else "not-json", f"the value isn't JSON that can be read: {error.msg}"
+        return (
+            "too-deep" if too_deep else "not-json",
+            f"the value isn't JSON that can be read: {error.msg}",
+            "",
+        )
     if not isinstance(record, dict):
-        return "not-an-object", f"the value is {col.json_name(record)}, expected an object"
+        return "not-an-object", f"the value is {col.json_name(record)}, expected an object", ""
     if _deeper_than(limits.max_depth, record):
-        return "too-deep", f"objects and lists are nested more than {limits.max_depth} deep"
+        return "too-deep", f"objects and lists are nested more than {limits.max_depth} deep", ""
     return record
 
 
