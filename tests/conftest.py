@@ -21,7 +21,7 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture
 def topic(kafka: str) -> Iterator[Callable[..., str]]:
-    """Make topics with unique names, deleted after the test: `topic("events", partitions=4, compact=True)`."""
+    """Make topics with unique names, gone after the test: `topic("events", partitions=4, compact=True)`."""
     from kafka import KafkaAdminClient
     from kafka.admin import NewTopic
 

@@ -4,6 +4,7 @@ with Broker.start() as broker:
     print(broker.bootstrap)
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -34,6 +35,7 @@ JAVA_OPTIONS = (
     "-Xshare:auto",
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
+    "-XX:-UsePerfData",  # it would leave a file in the system's temporary folder
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 )
 
@@ -49,15 +51,13 @@ class Broker:
     def start(cls, *, port: int | None = None, extra: Mapping[str, str] | None = None) -> Self:
         """Start one and wait until it answers: some 3 s once the jars are cached.
 
-        `port` fixes the port that clients use (default: a free one), `extra` adds or replaces server properties.
-        Raises BrokerError, with the end of the broker's log, where it does not come up.
+        `port` fixes the port that clients use (default: a free one); `extra` adds or replaces server
+        properties. Raises BrokerError, with the end of the broker's log, where it does not come up.
         """
         jars = kafka_jars()
         for tries_left in reversed(range(PORT_TRIES)):
-            client_port, controller_port = _free_ports(2)
-            broker = cls(
-                port or client_port, _start_keeper(port or client_port, controller_port, jars, extra or {})
-            )
+            client_port, controller_port = _free_ports(port or 0, 0)
+            broker = cls(client_port, _start_keeper(client_port, controller_port, jars, extra or {}))
             try:
                 broker._wait_until_ready()
                 return broker
@@ -144,7 +144,7 @@ def _start_keeper(
     try:
         properties = folder / "server.properties"
         properties.write_text(server_properties(port, controller_port, folder / "data", extra))
-        java = [str(_java()), *JAVA_OPTIONS, "-cp", os.pathsep.join(map(str, jars))]
+        java = [str(_java()), *JAVA_OPTIONS, f"-Djava.io.tmpdir={folder}", "-cp", os.pathsep.join(map(str, jars))]
         commands = [
             [
                 *java,
@@ -177,11 +177,13 @@ def _java() -> Path:
     return Path(JAVA)
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports of this machine that nobody listens on at this moment, all different."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
-    try:
+def _free_ports(*wanted: int) -> list[int]:
+    """Ports that nobody listens on at this moment, all different: the wanted ones, any for each 0."""
+    with contextlib.ExitStack() as held:
+        try:
+            sockets = [held.enter_context(socket.create_server((HOST, port))) for port in wanted]
+        except OSError as error:
+            raise BrokerError(
+                f"a port to start Apache Kafka on is taken ({error}): choose another"
+            ) from error
         return [sock.getsockname()[1] for sock in sockets]
-    finally:
-        for sock in sockets:
-            sock.close()

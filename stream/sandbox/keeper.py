@@ -1,8 +1,8 @@
 """Runs commands one after another, outlives nobody: the process that keeps a throw-away broker.
 
-Started by `Broker.start` as `python keeper.py FOLDER COMMANDS` (a JSON list of argument lists), with the reading
-end of a pipe as its standard input. Whoever started it holds the other end, so however that process ends
-(return, exception, SIGTERM, kill -9), the pipe closes; the keeper then kills its command and removes FOLDER.
+Started by `Broker.start` as `python keeper.py FOLDER COMMANDS` (a JSON list of argument lists), with the
+reading end of a pipe as its standard input. Whoever started it holds the other end, so however that process
+ends (return, exception, SIGTERM, kill -9), the pipe closes; the keeper kills its command and removes FOLDER.
 It sits in a session of its own, where neither Ctrl-C nor a kill of the starter's process group reaches it.
 Should a command end with an error, the keeper prints the last lines of its output and ends with its status.
 """

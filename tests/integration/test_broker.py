@@ -82,6 +82,12 @@ def test_a_record_comes_back(kafka: str, topic: Callable[..., str]) -> None:
     assert (record.key, record.value) == (b"k", b"v")
 
 
+def test_a_taken_port_is_named(kafka: str) -> None:
+    port = int(kafka.rpartition(":")[2])
+    with pytest.raises(BrokerError, match=f"{port}.*choose another"):
+        Broker.start(port=port)
+
+
 def test_a_broker_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with pytest.raises(BrokerError, match=r"(?s)ended while starting.*num\.io\.threads"):

@@ -1,0 +1,51 @@
+# Everything starts here; `make` alone lists the targets. Needs Python 3.11 or newer, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+CACHE := $(or $(ONSIGHT_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/onsight,$(HOME)/.cache/onsight))
+UV := uv==0.13.9
+
+export PIP_CACHE_DIR := $(CACHE)/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint bench artifact lock clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## the whole path on a throw-away broker, in under two minutes (ONSIGHT_KAFKA: use that broker)
+	@$(BIN)/onsight demo
+
+test: lint ## everything: lint, types, unit and integration tests on brokers that it starts itself
+	$(BIN)/python -m pytest
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## list the benches; B=name runs one, ARGS="..." are its options
+	@$(BIN)/python -m tests.bench $(B) $(ARGS)
+
+artifact: $(STAMP) ## build the shipped nearest-neighbour artifact again
+	$(BIN)/onsight-export knn --out stream/artifacts/knn
+
+lock: $(STAMP) ## resolve the dependencies again, after a change in pyproject.toml
+	$(BIN)/python -m pip install --quiet $(UV)
+	$(BIN)/uv pip compile --quiet --no-cache --universal --generate-hashes --python-version 3.11 --all-extras \
+		--upgrade --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+
+clean: ## remove the environment (the cache of downloads stays)
+	rm -rf $(VENV)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "onsight needs Python 3.11 or newer, $(PYTHON) is: $$($(PYTHON) --version 2>&1); try make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV), once: a minute or two" >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
