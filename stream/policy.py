@@ -1,0 +1,176 @@
+"""From scores to alerts: calibrate, threshold, budget, suppress.
+
+A score becomes a p-value against the partition's recent scores (`calibration`). An event is inside the
+declared alert budget when p <= threshold:
+
+- rule `p`: the threshold is that p;
+- rule `per_day`: the threshold is the share of events that the budget allows, per_day / events a day at the
+  pace seen in event time, at most 5 %. Until the reference is long enough to tell such a small p-value the
+  threshold is the smallest that it can tell, 1 / (n + 1): only events stranger than everything before. Of
+  those there are about ln(n / 256) among n events, so a new stream alerts from its second epoch on and yet
+  spends only a few alerts while it is learning. A token bucket (`budget`) keeps floods inside the budget.
+
+Repeats of an entity fold into its latest alert (`suppression`) and cost no budget.
+
+The reference is frozen within an epoch (256 offsets of the partition) and grows in `close_epoch`, so where
+batches begin and end changes nothing.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.budget import Budget
+from stream.calibration import Calibration, Chunk
+from stream.errors import StateError
+from stream.profile import AlertRule
+from stream.records import Record
+from stream.suppression import Episode, Related, Suppression
+from stream.versioned import unpack_head
+
+SEVERITIES = ("medium", "high", "critical")
+SEVERITY_STEP = 4.0  # each is for p-values so much smaller than the one before
+LARGEST_SHARE = 0.05  # of all events, however large the budget
+
+_CHUNK, _PENDING, _EPISODE = b"pc", b"pp", b"pe"
+_VERSION = 1
+_HEAD = struct.Struct("<Bdd")
+_SCORED = np.dtype([("score", "<f4"), ("time", "<f8")])
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    p_value: NDArray[np.float64]  # [B]
+    threshold: float  # p-value at or under which an event is inside the alert budget; 0: warming up
+    alert: NDArray[np.bool_]  # [B] an alert leaves for this event
+    severity: tuple[str, ...]  # for the alerting events, in order
+    related: tuple[Related, ...]  # for the alerting events: what was folded since the entity's previous alert
+
+
+class Policy:
+    """One partition's running calibration, budget and suppression.
+
+    `share`: this partition's part of the daily budget, 1 / partitions. `alerts`, `folded` and `over_budget`
+    count since the start, for metrics; they are not part of the state.
+    """
+
+    prefix = b"p"  # of all its changelog keys
+
+    def __init__(self, rule: AlertRule, share: float) -> None:
+        self._fixed = rule.p
+        self._per_day = (rule.per_day or 0.0) * share
+        self._calibration = Calibration()
+        self._budget = Budget(self._per_day)
+        self._suppression = Suppression(rule.suppress)
+        self._pending: list[NDArray[np.void]] = []  # structured _SCORED arrays of the open epoch
+        self._chunks: list[tuple[int, Chunk]] = []
+        self._changed = False
+        self._threshold: tuple[float, int] | None = None  # and calibration levels; None: to be worked out
+        self.alerts = self.folded = self.over_budget = 0
+
+    def on_batch(
+        self, score: NDArray[np.float32], time: NDArray[np.float64], entity: Sequence[str]
+    ) -> Judgement:
+        """Judge events of one epoch: score [B] in [0, 1], time [B] in seconds since 1970, entity [B]."""
+        threshold, depth = self._thresholds()
+        p_value = self._calibration.p_value(score, depth)
+        self._await_close(score, time)
+        alert = np.zeros(len(score), bool)
+        severity: list[str] = []
+        related: list[Related] = []
+        for index in np.flatnonzero(p_value <= threshold).tolist():
+            rank = _rank(p_value[index], threshold)
+            folded = self._admit(entity[index], float(time[index]), rank)
+            if folded is not None:
+                alert[index] = True
+                severity.append(SEVERITIES[rank])
+                related.append(folded)
+        return Judgement(p_value, threshold, alert, tuple(severity), tuple(related))
+
+    def close_epoch(self) -> None:
+        """What is pending joins the reference, and episodes that are over are forgotten."""
+        if not self._pending:
+            return
+        pending = np.concatenate(self._pending)
+        self._pending.clear()
+        added = list(self._calibration.add(pending["score"], pending["time"]))
+        self._chunks += added
+        self._suppression.forget(added[0][1].at)
+        self._threshold = None
+        self._changed = True
+
+    def changes(self) -> list[Record]:
+        """Records that bring another Policy to this state, as far as they changed since the last call."""
+        records: list[Record] = [
+            (_CHUNK + bytes([level, chunk.slot]), chunk.pack()) for level, chunk in self._chunks
+        ]
+        self._chunks.clear()
+        if self._changed:
+            head = _HEAD.pack(_VERSION, self._budget.tokens, self._budget.clock)
+            records.append((_PENDING, head + b"".join(part.tobytes() for part in self._pending)))
+            self._changed = False
+        for entity, episode in self._suppression.changes():
+            records.append((_EPISODE + entity.encode(), episode.pack() if episode else None))
+        return records
+
+    def restore(self, key: bytes, value: bytes | None) -> None:
+        """Take back one record of `changes`; those of one key oldest first. Raises StateError."""
+        kind, rest = key[:2], key[2:]
+        self._threshold = None
+        if kind == _EPISODE:
+            self._suppression.restore(rest.decode(), Episode.unpack(value) if value is not None else None)
+        elif kind == _CHUNK and len(rest) == 2:
+            self._calibration.restore(rest[0], Chunk.unpack(value or b""))
+        elif key == _PENDING:
+            self._restore_pending(value or b"")
+        else:
+            raise StateError(
+                f"policy record with key {key[:16]!r}: expected one that begins with pc, pe or pp"
+            )
+
+    def _restore_pending(self, value: bytes) -> None:
+        what = "the policy's open epoch"
+        self._budget.tokens, self._budget.clock = unpack_head(_HEAD, value, _VERSION, what)
+        pending = np.frombuffer(value, _SCORED, offset=_HEAD.size)
+        self._pending = [pending] if len(pending) else []
+
+    def _await_close(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> None:
+        if len(score):
+            pending = np.empty(len(score), _SCORED)
+            pending["score"], pending["time"] = score, time
+            self._pending.append(pending)
+            self._changed = True
+
+    def _thresholds(self) -> tuple[float, int]:
+        """The p-value that is inside the budget, and how many levels of calibration it takes to tell."""
+        if self._threshold is None:
+            wanted = self._fixed if self._fixed is not None else self._budgeted()
+            depth = self._calibration.depth(wanted / SEVERITY_STEP ** (len(SEVERITIES) - 1))
+            smallest = self._calibration.smallest(depth)
+            usable = wanted if self._fixed is not None else max(wanted, smallest)
+            self._threshold = (usable if depth else 0.0, depth)
+        return self._threshold
+
+    def _budgeted(self) -> float:
+        """The share of all events that the budget allows; 0 while the pace is not known."""
+        share = self._per_day / self._calibration.events_per_day()
+        return min(share, LARGEST_SHARE) if share == share else 0.0
+
+    def _admit(self, entity: str, time: float, rank: int) -> Related | None:
+        """What to say of earlier repeats if the alert may leave; None: it was folded or is over budget."""
+        if self._suppression.folds(entity, time, rank):
+            self.folded += 1
+            return None
+        if self._fixed is None and not self._budget.take(time):
+            self.over_budget += 1
+            return None
+        self.alerts += 1
+        return self._suppression.open(entity, time, rank)
+
+
+def _rank(p_value: float, threshold: float) -> int:
+    """Index into SEVERITIES."""
+    return sum(p_value <= threshold / SEVERITY_STEP**rank for rank in range(1, len(SEVERITIES)))
