@@ -19,7 +19,6 @@ Conformal p-values: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random W
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 from operator import attrgetter
 
 import numpy as np
@@ -106,19 +105,20 @@ class Calibration:
     def __init__(self) -> None:
         self._levels = [Level() for _ in range(LEVELS)]
 
-    def add(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> Iterator[tuple[int, Chunk]]:
-        """Take the scores [B] and event times [B] of one epoch; yields each new (level, chunk)."""
+    def add(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> list[tuple[int, Chunk]]:
+        """Take the scores [B] and event times [B] of one epoch (B > 0); returns the new (level, chunk) pairs."""
         newest = self._levels[0].newest
         sequence, seen = (newest.sequence + 1, newest.seen) if newest else (0, 0)
-        chunk: Chunk | None = Chunk(
-            sequence, len(score), seen + len(score), float(np.sort(time)[len(time) // 2]), np.sort(score)
-        )
+        middle = float(np.sort(time)[len(time) // 2])
+        chunk: Chunk | None = Chunk(sequence, len(score), seen + len(score), middle, np.sort(score))
+        added: list[tuple[int, Chunk]] = []
         for index, level in enumerate(self._levels):
             if chunk is None:
-                return
+                break
             level.put(chunk)
-            yield index, chunk
+            added.append((index, chunk))
             chunk = level.merged()
+        return added
 
     def restore(self, level: int, chunk: Chunk) -> None:
         self._levels[level].put(chunk)
@@ -137,9 +137,8 @@ class Calibration:
     def depth(self, p: float) -> int:
         """How many levels it takes to tell p-values down to `p`, or as many as there are."""
         levels = list(self._in_use(LEVELS))
-        return (
-            len(list(takewhile(lambda level: 1 / (level.events + 1) > p, levels[:-1]))) + 1 if levels else 0
-        )
+        enough = (index for index, level in enumerate(levels, 1) if 1 / (level.events + 1) <= p)
+        return next(enough, len(levels))
 
     def smallest(self, depth: int) -> float:
         """The smallest p-value that this many levels can tell; 1 when there is no reference yet."""

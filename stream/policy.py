@@ -96,7 +96,7 @@ class Policy:
             return
         pending = np.concatenate(self._pending)
         self._pending.clear()
-        added = list(self._calibration.add(pending["score"], pending["time"]))
+        added = self._calibration.add(pending["score"], pending["time"])
         self._chunks += added
         self._suppression.forget(added[0][1].at)
         self._threshold = None
