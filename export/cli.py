@@ -1,0 +1,66 @@
+"""`onsight-export`: build, verify and sign artifacts."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from stream.errors import OnsightError
+
+KEYS = Path("~/.config/onsight/keys")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def cli() -> None:
+    """Make the models that onsight runs.
+
+    \b
+    onsight-export keys                  once: a pair of signing keys
+    onsight-export knn                   build the nearest-neighbour artifact into the package
+    onsight-export verify FOLDER         hold any artifact against the whole contract
+    """
+
+
+@cli.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=KEYS, show_default=True, help="Folder to write."
+)
+def keys(out: Path) -> None:
+    """Make an Ed25519 pair: private.pem signs artifacts, public.pem lets a worker trust them.
+
+    Put public.pem into stream/keys/ (under any name ending in .pem) to have every worker trust it.
+    """
+    from export.package import make_keys
+
+    for path in make_keys(out.expanduser()):
+        click.echo(path)
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: the package's own]")
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path),
+    default=KEYS / "private.pem",
+    show_default=True,
+    help="The private key that signs.",
+)
+def knn(out: Path | None, key: Path) -> None:
+    """Build the nearest-neighbour artifact: no training, no data, the same bytes every time."""
+    from export.knn import RECIPE, SOURCES, build
+    from export.package import read_private_key, write_artifact
+    from stream.artifact import shipped
+
+    folder = out or shipped("knn")
+    private = read_private_key(key.expanduser())
+    write_artifact(folder, build(), private, name="knn", version="1", recipe=RECIPE, sources=SOURCES)
+    click.echo(folder)
+
+
+def main() -> None:
+    """Run the command line; an `OnsightError` becomes one readable message and exit status 1."""
+    try:
+        cli()
+    except OnsightError as error:
+        click.secho(f"onsight-export: {error}", fg="red", err=True)
+        sys.exit(1)

@@ -1,0 +1,192 @@
+"""A model folder: `manifest.json`, its signature, and the files whose digests it names.
+
+The checks go from who made it to what it says: signature over the manifest, digests of the files, contract
+version, the graph's bytes. Inputs, outputs and golden scores need ONNX Runtime, and are checked by the scorer.
+"""
+
+import base64
+import binascii
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from stream.errors import ArtifactError, ContractError, DigestError, SignatureError
+from stream.graphcheck import check_graph
+
+CONTRACT = 1
+MODEL, GOLDEN, MANIFEST, SIGNATURE = "model.onnx", "golden.npz", "manifest.json", "manifest.sig"
+INPUTS = {
+    "query": ("B", "F"),
+    "window": ("B", "R", "F"),
+    "window_mask": ("B", "R"),
+    "window_label": ("B", "R"),
+    "peers": ("P", "F"),
+    "peers_mask": ("P",),
+    "peers_label": ("P",),
+    "category": ("F",),
+    "direction": ("F",),
+}
+OUTPUTS = {"score": ("B",), "attribution": ("B", "F")}
+
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an artifact says about itself. `files` maps a file's name to "sha256:<64 hex digits>"."""
+
+    name: str
+    version: str
+    contract: int
+    opset: int
+    files: Mapping[str, str]
+    recipe: Mapping[str, object]
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenCase:
+    """Inputs by name, and the scores [B] and attributions [B, F] that they must give."""
+
+    name: str
+    inputs: Mapping[str, np.ndarray]
+    score: np.ndarray
+    attribution: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A verified model folder. `digest` is that of the manifest, which names all the others."""
+
+    path: Path
+    digest: str
+    manifest: Manifest
+    model: bytes
+    golden: tuple[GoldenCase, ...]
+
+
+def shipped(name: str = "knn") -> Path:
+    """The folder of an artifact that comes with the package."""
+    return PACKAGE / "artifacts" / name
+
+
+def trusted_keys(folder: Path = PACKAGE / "keys") -> tuple[Ed25519PublicKey, ...]:
+    """The public keys (`*.pem`) in `folder`, by default those that come with the package."""
+    return tuple(read_public_key(path) for path in sorted(folder.glob("*.pem")))
+
+
+def read_public_key(path: Path) -> Ed25519PublicKey:
+    """An Ed25519 public key in PEM form. Raises SignatureError."""
+    try:
+        key = load_pem_public_key(_read(path))
+    except ValueError as error:
+        raise SignatureError(f"{path} is not a public key in PEM form: {error}.") from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise SignatureError(f"{path} holds a {type(key).__name__}; only Ed25519 keys are accepted.")
+    return key
+
+
+def load_artifact(path: Path, *, trusted: Sequence[Ed25519PublicKey] | None = None) -> Artifact:
+    """Read and verify the artifact in folder `path`; `trusted` defaults to the package's own keys.
+
+    Raises SignatureError, DigestError or ContractError for the first check that fails.
+    """
+    if not path.is_dir():
+        raise ArtifactError(
+            f"there is no artifact folder at {path}; `onsight artifact` prints the shipped one."
+        )
+    signed = _read(path / MANIFEST)
+    _check_signature(path, signed, trusted_keys() if trusted is None else trusted)
+    manifest = _parse_manifest(signed, path / MANIFEST)
+    files = {name: _read_named(path / name, manifest) for name in (MODEL, GOLDEN)}
+    if manifest.contract != CONTRACT:
+        raise ContractError(
+            f"{path} follows version {manifest.contract} of the model contract; this onsight knows {CONTRACT}."
+        )
+    check_graph(files[MODEL], str(path / MODEL))
+    return Artifact(
+        path=path,
+        digest=sha256(signed),
+        manifest=manifest,
+        model=files[MODEL],
+        golden=read_golden(files[GOLDEN], str(path / GOLDEN)),
+    )
+
+
+def sha256(content: bytes) -> str:
+    """The digest as a manifest writes it."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def read_golden(content: bytes, source: str) -> tuple[GoldenCase, ...]:
+    """The cases of a golden file, whose arrays are called `<case>/<input or output>`. Raises ContractError."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise ContractError(f"{source} can't be read: {error}.") from error
+    names = sorted({name.partition("/")[0] for name in arrays})
+    missing = [f"{case}/{x}" for case in names for x in (*INPUTS, *OUTPUTS) if f"{case}/{x}" not in arrays]
+    if missing or not names:
+        raise ContractError(f"{source} lacks {', '.join(missing) or 'any golden case'}.")
+    return tuple(
+        GoldenCase(
+            name=case,
+            inputs={x: arrays[f"{case}/{x}"] for x in INPUTS},
+            score=arrays[f"{case}/score"],
+            attribution=arrays[f"{case}/attribution"],
+        )
+        for case in names
+    )
+
+
+def _check_signature(path: Path, signed: bytes, trusted: Sequence[Ed25519PublicKey]) -> None:
+    if not (path / SIGNATURE).exists():
+        raise SignatureError(f"{path} is not signed: {SIGNATURE} is missing.")
+    try:
+        signature = base64.b64decode(_read(path / SIGNATURE).strip(), validate=True)
+    except binascii.Error as error:
+        raise SignatureError(f"{path / SIGNATURE} is not base64: {error}.") from error
+    for key in trusted:
+        try:
+            key.verify(signature, signed)
+        except InvalidSignature:
+            continue
+        return
+    raise SignatureError(
+        f"none of the {len(trusted)} trusted keys signed {path / MANIFEST}: it was changed after signing, "
+        "or it was signed by somebody else, whose public key you would have to trust first."
+    )
+
+
+def _parse_manifest(content: bytes, source: Path) -> Manifest:
+    try:
+        return Manifest(**orjson.loads(content))
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise ContractError(f"{source} is not a manifest: {error}.") from error
+
+
+def _read_named(path: Path, manifest: Manifest) -> bytes:
+    content = _read(path)
+    expected, seen = manifest.files.get(path.name), sha256(content)
+    if seen != expected:
+        raise DigestError(
+            f"{path} is not the file that was signed: the manifest says {expected}, it is {seen}."
+        )
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} can't be read: {error.strerror}.") from error

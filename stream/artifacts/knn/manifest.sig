@@ -1,0 +1,1 @@
+s7yzRh7G/Zcg1bvUT5jdjgmLC/1lwY5cVfsYcFNcx+k7eCKDjwB78f4lWvSmzjsyUNyyTwWMrl+PI8KbXHbhDg==
