@@ -106,7 +106,7 @@ class Calibration:
         self._levels = [Level() for _ in range(LEVELS)]
 
     def add(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> list[tuple[int, Chunk]]:
-        """Take the scores [B] and event times [B] of one epoch (B > 0); returns the new (level, chunk) pairs."""
+        """Take the scores [B] and event times [B] of one epoch, B > 0; returns the new (level, chunk)s."""
         newest = self._levels[0].newest
         sequence, seen = (newest.sequence + 1, newest.seen) if newest else (0, 0)
         middle = float(np.sort(time)[len(time) // 2])
