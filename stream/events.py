@@ -1,18 +1,19 @@
 """Bytes or columns -> one batch of good events, and a reject for each of the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from stream import columns as col
-from stream.columns import Codes, Fault, Values
+from stream import columns
+from stream.columns import Fault, Values
+from stream.json_records import Limits, extract, load
 from stream.profile import Profile
 
-JOINED_BYTES = 4_194_304  # runs up to this size are searched for brackets in one piece
+__all__ = ["Decoder", "EventBatch", "Limits", "Reject", "decode", "from_columns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +51,35 @@ class Reject:
     field: str = ""  # the path at fault, empty where it is the whole record
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    max_bytes: int = 262_144
-    max_depth: int = 32  # of objects and lists in each other
-    require_key: bool = True
-
-
 class Decoder:
     """Decodes runs of one profile; what it keeps (codes of category values) changes no result."""
 
     def __init__(self, profile: Profile, limits: Limits | None = None) -> None:
         self.profile = profile
         self._limits = limits or Limits()
-        self._codes = {path: Codes() for path in profile.categories}
+        self._readers = _readers(profile)
 
     def decode(
         self, keys: Sequence[bytes | None] | None, values: Sequence[bytes | None], offsets: NDArray[np.int64]
     ) -> tuple[EventBatch, tuple[Reject, ...]]:
         """Decode a run of JSON records, in offset order; `keys` None: this source has none."""
-        records, faults = _loaded(keys, values, self._limits)
+        records, faults = load(keys, values, self._limits)
         kept = np.arange(len(values))
         if faults:
             kept = np.delete(kept, list(faults))
-        read: dict[str, Values] = {path: _extract(records, path) for path in self.profile.fields}
-        return self._converted(read, kept, offsets, faults)
+        return self._converted(extract(records, self.profile.fields), kept, offsets, faults)
 
     def from_columns(
-        self, columns: Mapping[str, Values], offsets: NDArray[np.int64]
+        self, named: Mapping[str, Values], offsets: NDArray[np.int64]
     ) -> tuple[EventBatch, tuple[Reject, ...]]:
         """The same from columns named by their paths; an absent column is missing in every event."""
         absent = [None] * len(offsets)
-        read = {path: columns.get(path, absent) for path in self.profile.fields}
+        read = {path: named.get(path, absent) for path in self.profile.fields}
         return self._converted(read, np.arange(len(offsets)), offsets, {})
 
     def _converted(
         self,
-        read: dict[str, Values],
+        read: Mapping[str, Values],
         kept: NDArray[np.int64],
         offsets: NDArray[np.int64],
         faults: dict[int, Fault],
@@ -103,44 +96,56 @@ class Decoder:
         rejects = (Reject(index, int(offsets[index]), *faults[index]) for index in sorted(faults))
         return batch, tuple(rejects)
 
-    def _batch(self, read: dict[str, Values], offset: NDArray[np.int64]) -> EventBatch | None:
+    def _batch(self, read: Mapping[str, Values], offset: NDArray[np.int64]) -> EventBatch | None:
         """All columns converted, or None if any holds a fault."""
-        profile = self.profile
-        entity = col.entity_column(read[profile.entity])
-        time = col.time_column(read[profile.time.field], profile.time.unit)
-        numbers = {path: col.number_column(read[path]) for path in profile.numbers}
-        codes = {path: col.code_column(read[path], self._codes[path]) for path in profile.categories}
-        good_numbers = {path: column for path, column in numbers.items() if column is not None}
-        good_codes = {path: column for path, column in codes.items() if column is not None}
-        if entity is None or time is None or len(good_numbers) < len(numbers) or len(good_codes) < len(codes):
+        converted = [reader.column(read[reader.path]) for reader in self._readers]
+        if any(column is None for column in converted):
             return None
-        fields = {path: col.as_list(column) for path, column in read.items()}
-        return EventBatch(offset, entity, time, good_numbers, good_codes, fields)
-
-    def _faults(self, read: dict[str, Values]) -> dict[int, Fault]:
-        """The first fault of each faulty row: entity before time before features."""
-        profile, unit = self.profile, self.profile.time.unit
-        faults: dict[int, Fault] = {}
-
-        def note(path: str, convert: Any, describe: Any) -> None:
-            column = read[path]
-            if convert(column) is None:
-                for row in range(len(column)):
-                    if convert(column[row : row + 1]) is None:
-                        faults.setdefault(row, describe(column[row], path))
-
-        note(profile.entity, col.entity_column, col.entity_fault)
-        note(
-            profile.time.field,
-            lambda values: col.time_column(values, unit),
-            lambda value, path: col.time_fault(value, path, unit),
+        entity, time, *features = converted
+        profile = self.profile
+        return EventBatch(
+            offset,
+            entity,
+            time,
+            dict(zip(profile.numbers, features, strict=False)),
+            dict(zip(profile.categories, features[len(profile.numbers) :], strict=True)),
+            {path: columns.as_list(column) for path, column in read.items()},
         )
-        for path in profile.numbers:
-            note(path, col.number_column, col.number_fault)
-        for path in profile.categories:
-            codes = self._codes[path]
-            note(path, lambda values, codes=codes: col.code_column(values, codes), col.category_fault)
+
+    def _faults(self, read: Mapping[str, Values]) -> dict[int, Fault]:
+        """The first fault of each faulty row: entity before time before features."""
+        faults: dict[int, Fault] = {}
+        for reader in self._readers:
+            column = read[reader.path]
+            if reader.column(column) is None:
+                for row in range(len(column)):
+                    if reader.column(column[row : row + 1]) is None:
+                        faults.setdefault(row, reader.fault(column[row], reader.path))
         return faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How one field's values are converted (None: one of them is at fault), and how a fault is described."""
+
+    path: str
+    column: Callable[[Values], Any]
+    fault: Callable[[object, str], Fault]
+
+
+def _readers(profile: Profile) -> tuple[_Reader, ...]:
+    """Of the entity, the time, the numbers and the categories, in this order."""
+    time_column = partial(columns.time_column, unit=profile.time.unit)
+    time_fault = partial(columns.time_fault, unit=profile.time.unit)
+    return (
+        _Reader(profile.entity, columns.entity_column, columns.entity_fault),
+        _Reader(profile.time.field, time_column, time_fault),
+        *(_Reader(path, columns.number_column, columns.number_fault) for path in profile.numbers),
+        *(
+            _Reader(path, partial(columns.code_column, codes=columns.Codes()), columns.category_fault)
+            for path in profile.categories
+        ),
+    )
 
 
 def decode(
@@ -155,95 +160,10 @@ def decode(
 
 
 def from_columns(
-    profile: Profile, columns: Mapping[str, Values], offsets: NDArray[np.int64]
+    profile: Profile, named: Mapping[str, Values], offsets: NDArray[np.int64]
 ) -> tuple[EventBatch, tuple[Reject, ...]]:
     """`Decoder.from_columns` for a single run."""
-    return Decoder(profile).from_columns(columns, offsets)
-
-
-def _loaded(
-    keys: Sequence[bytes | None] | None, values: Sequence[bytes | None], limits: Limits
-) -> tuple[list[dict[str, Any]], dict[int, Fault]]:
-    """The JSON objects of the good records, in order, and the faults of the others by index."""
-    present = [value for value in values if value is not None]
-    keyed = keys is None or not limits.require_key or None not in keys
-    if keyed and len(present) == len(values) and _harmless(present, limits):
-        try:
-            records = [orjson.loads(value) for value in present]
-        except orjson.JSONDecodeError:
-            records = [None]
-        if set(map(type, records)) <= {dict}:
-            return records, {}
-    records, faults = [], {}
-    for index, value in enumerate(values):
-        loaded = _load(keys[index] if keys is not None else b"", value, limits)
-        if isinstance(loaded, dict):
-            records.append(loaded)
-        else:
-            faults[index] = loaded
-    return records, faults
-
-
-def _harmless(values: list[bytes], limits: Limits) -> bool:
-    """Whether no record can break a limit, judged by lengths and brackets alone."""
-    sizes = list(map(len, values))
-    if max(sizes, default=0) > limits.max_bytes:
-        return False
-    if sum(sizes) <= JOINED_BYTES:
-        joined = b"".join(values)
-        spare = len(values) - 1  # each of the other records has a bracket of its own, or is no object
-        if joined.count(b"{") + joined.count(b"[") - spare <= limits.max_depth:
-            return True
-    return all(value.count(b"{") + value.count(b"[") <= limits.max_depth for value in values)
-
-
-def _load(key: bytes | None, value: bytes | None, limits: Limits) -> dict[str, Any] | Fault:
-    if value is None:
-        return "null-value", "the record has no value", ""
-    if key is None and limits.require_key:
-        return "null-key", "the record has no key", ""
-    if len(value) > limits.max_bytes:
-        return "too-large", f"the value has {len(value)} bytes, at most {limits.max_bytes} are taken", ""
-    try:
-        record = orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        # orjson gives up on very deep nesting with either of these.
-        too_deep = error.msg.startswith(("depth limit", "failed to allocate"))
-        return (
-            "too-deep" if too_deep else "not-json",
-            f"the value isn't JSON that can be read: {error.msg}",
-            "",
-        )
-    if not isinstance(record, dict):
-        return "not-an-object", f"the value is {col.json_name(record)}, expected an object", ""
-    if _deeper_than(limits.max_depth, record):
-        return "too-deep", f"objects and lists are nested more than {limits.max_depth} deep", ""
-    return record
-
-
-def _deeper_than(depth: int, record: dict[str, Any]) -> bool:
-    level: list[Any] = [record]
-    for _ in range(depth):
-        inner = (node.values() if isinstance(node, dict) else node for node in level)
-        level = [value for values in inner for value in values if isinstance(value, dict | list)]
-    return bool(level)
-
-
-def _extract(records: list[dict[str, Any]], path: str) -> list[Any]:
-    """Values at a dotted path, None where missing; a literal dotted key wins over the path."""
-    values = [record.get(path) for record in records]
-    if "." in path and None in values:
-        steps = path.split(".")
-        return [record[path] if path in record else _walk(record, steps) for record in records]
-    return values
-
-
-def _walk(record: Any, steps: list[str]) -> Any:
-    for step in steps:
-        if not isinstance(record, dict):
-            return None
-        record = record.get(step)
-    return record
+    return Decoder(profile).from_columns(named, offsets)
 
 
 def _pick(column: Values, rows: list[int]) -> Values:
