@@ -6,34 +6,16 @@ multiple of `TILE` events, so that no kernel ever takes its path for a rest of a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
 
 from stream.artifact import INPUTS, OUTPUTS, Artifact, GoldenCase
+from stream.context import Context, Peers
 from stream.errors import ContractError
 
 TILE = 16
 TOLERANCE = 1e-5
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Each event's own context."""
-
-    window: np.ndarray  # float32 [B, R, F], oldest first, absent rows are 0 and come first
-    mask: np.ndarray  # float32 [B, R], 1 where a row is present
-    label: np.ndarray  # float32 [B, R], 1 confirmed anomaly, -1 confirmed normal, 0 neither
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """A reference sample shared by the batch."""
-
-    rows: np.ndarray  # float32 [P, F]
-    mask: np.ndarray  # float32 [P], as in Context
-    label: np.ndarray  # float32 [P]
 
 
 class Scorer:
