@@ -1,0 +1,102 @@
+"""One source partition at work: its detector, and what it owes to Kafka before an offset may be released.
+
+After each run, in this order: alerts and dead letters are acknowledged, one changelog batch is acknowledged, the
+source offset is released. Scoring goes on meanwhile, until too much is unwritten.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from stream.detector import Detector
+from stream.events import Decoder
+from stream.job.sink import Acknowledgement, Sink
+from stream.job.stages import Stages
+
+LINGER = 0.1  # seconds: changes of this long go into one changelog batch
+UNWRITTEN = 8192  # events whose state may be ahead of the changelog
+
+
+class Partition:
+    """State and delivery of one partition; `on_run` from the agent, `flush` before giving it up.
+
+    released:  source offset from which on nothing is done yet (what is committed)
+    persisted: changelog offset up to which this state is that of the log, None before any
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        decoder: Decoder,
+        sink: Sink,
+        changelog: str,
+        stages: Stages,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.detector = detector
+        self.released: int | None = None
+        self.persisted: int | None = None
+        self._decoder, self._sink, self._changelog = decoder, sink, changelog
+        self._stages, self._fail = stages, fail
+        self._owed: list[Acknowledgement] = []
+        self._unwritten = 0
+        self._busy, self._writing = asyncio.Lock(), asyncio.Lock()
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def on_run(self, records: Sequence[Any]) -> None:
+        """Score a run of records; those at or before the state's offset have been scored already."""
+        async with self._busy:
+            offset = np.fromiter((record.offset for record in records), np.int64, len(records))
+            known = int(np.searchsorted(offset, self.detector.offset, side="right"))
+            records, offset = records[known:], offset[known:]
+            if not len(records):
+                return
+            self._stages.start()
+            batch, rejects = self._decoder.decode(
+                [record.key for record in records], [record.value for record in records], offset
+            )
+            self._stages.lap("decode")
+            for reject in rejects:
+                self._owed.append(await self._sink.dead_letter(reject, records[reject.index]))
+            decisions = self.detector.on_batch(batch, int(offset[-1]))
+            for alert in decisions.alerts:
+                self._owed.append(await self._sink.alert(alert))
+            self._count(len(records), len(decisions.alerts), len(rejects))
+            self._unwritten += len(records)
+            if self._flusher is None or self._flusher.done():
+                self._flusher = asyncio.create_task(self._flush_soon())
+        if self._unwritten >= UNWRITTEN:
+            await self.flush()
+
+    async def _flush_soon(self) -> None:
+        await asyncio.sleep(LINGER)
+        try:
+            await self.flush()
+        except Exception as error:
+            self._fail(error)
+
+    def _count(self, events: int, alerts: int, rejects: int) -> None:
+        for what, number in (("runs", 1), ("events", events), ("alerts", alerts), ("dead_letters", rejects)):
+            self._stages.count(what, number)
+
+    async def flush(self) -> None:
+        """Write what is owed and release the offset that the state stands at."""
+        async with self._writing:
+            async with self._busy:
+                upto, owed, self._owed = self.detector.offset, self._owed, []
+                self._stages.start()
+                records, self._unwritten = self.detector.changes(), 0
+                self._stages.lap("changes")
+            await asyncio.gather(*owed)
+            if records:
+                partition = self.detector.source.partition
+                self.persisted = await self._sink.changelog(self._changelog, partition, records)
+            self.released = upto + 1 if upto >= 0 else None
+
+    async def drain(self) -> None:
+        """Finish: nothing runs any more when this returns."""
+        await self.flush()
+        if self._flusher is not None:
+            self._flusher.cancel()
