@@ -12,7 +12,7 @@ import numpy as np
 
 from stream.errors import StateError
 from stream.records import Record
-from stream.slots import Placement, Slots
+from stream.slots import Placement, Slots, lengths
 
 VERSION = 1
 _VALUE = struct.Struct("<Bqqqq")
@@ -70,7 +70,7 @@ class Counts:
         np.not_equal(stretch[1:], stretch[:-1], out=opens[1:])
         opens[at.start] = True
         start = np.flatnonzero(opens)
-        size = np.diff(start, append=len(stretch))
+        size = lengths(start, len(stretch))
         group = stretch[start]
         leads = np.zeros(len(stretch), bool)
         leads[at.start] = True

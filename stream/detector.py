@@ -1,7 +1,7 @@
 """The whole product as one synchronous step for one partition: events in, decisions and changed state out.
 
 Everything that a score depends on lives here and stands at one source offset. What changes for all events at once
-(evictions, peers, the reference of the p-values) changes between epochs only, and an epoch is a stretch of 256
+(evictions, peers, the reference of the p-values) changes between epochs only, and an epoch is a stretch of 512
 offsets: so neither the size of a batch nor a restart changes a score.
 """
 
@@ -25,7 +25,7 @@ from stream.records import Record
 from stream.scorer import Scorer
 from stream.windows import Windows
 
-EPOCH = 256  # offsets
+EPOCH = 512  # offsets
 VERSION = 1
 _STATE = struct.Struct("<Bqq16s")
 STATE_KEY = b"s"

@@ -44,6 +44,14 @@ class Placement:
         return len(self.start) < len(self.slot)
 
 
+def lengths(start: np.ndarray, total: int) -> np.ndarray:
+    """int64 [U]: how long each stretch is that begins at `start` (int64 [U]), where the last one ends at `total`."""
+    size = np.empty(len(start), np.int64)
+    np.subtract(start[1:], start[:-1], out=size[:-1])
+    size[-1:] = total - start[-1:]
+    return size
+
+
 def place(slot: np.ndarray) -> Placement:
     """Order a batch's slots (int64 [B]) into runs."""
     order = np.argsort(slot, kind="stable")
@@ -52,7 +60,7 @@ def place(slot: np.ndarray) -> Placement:
     fresh[:1] = True
     np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
     start = np.flatnonzero(fresh)
-    size = np.diff(start, append=len(slot))
+    size = lengths(start, len(slot))
     rank = np.empty(len(slot), np.int64)
     rank[order] = np.arange(len(slot)) - np.repeat(start, size)
     return Placement(slot, order, start, size, rank)

@@ -36,6 +36,7 @@ class Windows:
         self.label = np.zeros((capacity, rows), np.int8)
         self.count = np.zeros(capacity, np.int64)
         self.time = np.full(capacity, np.nan)
+        self._labelled = False  # no label anywhere, as long as nobody gives a verdict
         self._dirty = np.zeros((capacity, max(rows // BLOCK, 1)), bool)
         self._tombstones: dict[bytes, None] = {}
         self._roll = (np.arange(max(rows, 1))[:, None] + np.arange(rows)) % max(rows, 1)
@@ -62,7 +63,7 @@ class Windows:
         """Each event's own context: the rows before it, those of `fresh` (float32 [B, F]) in the same batch too."""
         seen = np.minimum(self.count[at.slot] + at.rank, self.rows)
         window = self._slide(self.row, at, fresh)
-        if self.label.any():
+        if self._labelled:
             label = self._slide(self.label, at, np.zeros(len(fresh), np.int8)).astype(np.float32)
         else:
             label = np.zeros((len(fresh), self.rows), np.float32)
@@ -73,22 +74,16 @@ class Windows:
         rows, inner = self.rows, store.shape[2:]
         flat = store.reshape(-1, *inner)
         if not at.repeats or not rows:
-            ring = self._roll[self.count[at.slot] % max(rows, 1)]
-            return flat[at.slot[:, None] * rows + ring]
+            return _rows(flat, at.slot[:, None] * rows + self._roll[self.count[at.slot] % max(rows, 1)])
         touched = at.touched
-        runs = np.arange(len(touched))
-        lane = np.empty((len(touched) * rows + len(fresh), *inner), store.dtype)
-        base = runs * rows + at.start
-        ring = touched[:, None] * rows + self._roll[self.count[touched] % rows]
-        lane[base[:, None] + np.arange(rows)] = flat[ring]
-        run_of = np.repeat(runs, at.size)
-        lane[np.arange(len(fresh)) + (run_of + 1) * rows] = fresh[at.order]
-        first = np.empty(len(fresh), np.int64)
-        first[at.order] = base[run_of]
-        first += at.rank
-        shape = (len(lane) - rows + 1, rows, *inner)
-        every = np.lib.stride_tricks.as_strided(lane, shape, (lane.strides[0], *lane.strides), writeable=False)
-        return np.ascontiguousarray(every[first])
+        unrolled = _rows(flat, touched[:, None] * rows + self._roll[self.count[touched] % rows])
+        both = np.concatenate([unrolled.reshape(-1, *inner), fresh[at.order]])
+        run = np.empty(len(fresh), np.int64)
+        run[at.order] = np.repeat(np.arange(len(touched)), at.size)
+        # Row k of a window is row k + rank of its key's ring; past the ring's end come the key's rows in this batch.
+        row = at.rank[:, None] + np.arange(rows)
+        past = len(unrolled) * rows + at.start[run] - rows
+        return _rows(both, row + np.where(row < rows, (run * rows)[:, None], past[:, None]))
 
     def elapsed(self, at: Placement, time: np.ndarray) -> np.ndarray:
         """Seconds since the entity's event before (float64 [B]): NaN for its first, 0 when time runs backwards."""
@@ -188,9 +183,15 @@ class Windows:
         if self.rows:
             shape = (-1, self.rows // BLOCK, BLOCK)
             self.label.reshape(shape)[slot, block] = packed["label"]
+            self._labelled |= bool(packed["label"].any())
             self.row.reshape(*shape, self.columns)[slot, block] = packed["row"]
         newest = np.argsort(packed["count"], kind="stable")
         newer = newest[packed["count"][newest] >= self.count[slot[newest]]]
         self.count[slot[newer]] = packed["count"][newer]
         self.time[slot[newer]] = packed["time"][newer]
         self.slots.seen[slot[newer]] = packed["seen"][newer]
+
+
+def _rows(store: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Items of `store` [N, ...] at `index` [B, R]: np.take in this mode is several times faster than indexing."""
+    return np.take(store, index, axis=0, mode="clip")
