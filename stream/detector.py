@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from stream.alerts import Alert, Model, Source, build
+from stream.alerts import Alert, Source, build
 from stream.context import Context
 from stream.errors import StateError
 from stream.events import EventBatch
@@ -68,7 +68,6 @@ class Detector:
         self.features = Features(profile, max_keys, EPOCH)
         self.peers = PeerSample(profile.peers, profile.columns)
         self.policy = Policy(profile.alerts, share)
-        self._model = Model(scorer.digest, scorer.version)
         self._written = -1
         self._lap = lap
 
@@ -146,7 +145,7 @@ class Detector:
                     threshold=judgement.threshold,
                     severity=judgement.severity[i],
                     related=judgement.related[i],
-                    model=self._model,
+                    model=self.scorer,
                     reasons=reasons,
                     evidence=evidence,
                 )

@@ -8,6 +8,7 @@ import faust
 import orjson
 
 from stream.job.app import CRASHED, Job
+from stream.malloc import keep_freed_memory
 from stream.settings import Settings
 
 
@@ -42,6 +43,7 @@ def _configure_logging(settings: Settings) -> None:
 def run(settings: Settings) -> None:
     """Run until a signal; exits 0 after a drained stop, with another status after a crash."""
     _configure_logging(settings)
+    keep_freed_memory()
     job = Job(settings)
     worker = faust.Worker(job.app, loglevel=settings.log_level.upper(), quiet=True, override_logging=False)
     try:

@@ -6,7 +6,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from stream.alerts import Alert, dead_letter_headers
+from stream.alerts import Alert
+from stream.dead_letters import dead_letter
 from stream.errors import BrokerError
 from stream.events import Reject
 from stream.records import Record
@@ -43,12 +44,12 @@ class Sink:
 
     async def alert(self, alert: Alert) -> Acknowledgement:
         return await self._producer.send(
-            self._alerts, alert.body(), key=alert.key(), headers=alert.headers()
+            self._alerts, alert.body(), key=alert.key, headers=alert.headers()
         )
 
     async def dead_letter(self, reject: Reject, record: Any) -> Acknowledgement:
         """Send a record that could not be read as it came, with its reason in the headers."""
-        headers = dead_letter_headers(reject, record.topic, record.partition)
+        headers = dead_letter(reject, record.topic, record.partition)
         return await self._producer.send(self._dead_letters, record.value, key=record.key, headers=headers)
 
     async def changelog(self, topic: str, partition: int, records: Sequence[Record]) -> int:

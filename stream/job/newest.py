@@ -1,0 +1,83 @@
+"""The newest records of a topic, read by a consumer without a group: nothing is committed, nothing made."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.errors import BrokerError
+from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments
+from stream.settings import Settings
+
+POLL_MS = 500
+PATIENCE = 15.0  # seconds without a record after which a read gives up
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Records of one partition in offset order."""
+
+    partition: int
+    keys: Sequence[bytes | None]  # [B]
+    values: Sequence[bytes | None]  # [B]
+    offsets: NDArray[np.int64]  # [B]
+
+
+def newest(settings: Settings, topic: str, limit: int) -> Iterator[Run]:
+    """The newest `limit` records, an equal share of each partition, up to the end as it is now.
+
+    Raises BrokerError: no broker answers, there is no such topic, or records stop coming before the end.
+    """
+    from kafka import KafkaConsumer
+    from kafka.errors import KafkaError
+
+    try:
+        with KafkaConsumer(
+            group_id=None,
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
+            **client_arguments(settings),
+        ) as consumer:
+            ends = _seek(consumer, settings, topic, limit)
+            yield from _read(consumer, settings, ends)
+    except (KafkaError, OSError) as error:
+        raise broker_error(settings, error) from error
+
+
+def _seek(consumer: Any, settings: Settings, topic: str, limit: int) -> dict[Any, int]:
+    """Assign every partition from its share of the newest records on; the end of each that has any."""
+    from kafka import TopicPartition
+
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise BrokerError(
+            f"topic {topic!r} does not exist on {settings.kafka}, or may not be read; "
+            "`onsight topics describe` shows what is there"
+        )
+    partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+    consumer.assign(partitions)
+    starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
+    share = -(-limit // len(partitions))
+    for partition in partitions:
+        consumer.seek(partition, max(starts[partition], ends[partition] - share))
+    return {partition: ends[partition] for partition in partitions if ends[partition] > starts[partition]}
+
+
+def _read(consumer: Any, settings: Settings, ends: dict[Any, int]) -> Iterator[Run]:
+    heard = time.monotonic()
+    while any(consumer.position(partition) < end for partition, end in ends.items()):
+        for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
+            heard = time.monotonic()
+            records = [record for record in records if record.offset < ends.get(partition, 0)]
+            yield Run(
+                partition.partition,
+                [record.key for record in records],
+                [record.value for record in records],
+                np.array([record.offset for record in records], np.int64),
+            )
+        if time.monotonic() - heard > PATIENCE:
+            raise BrokerError(f"{settings.kafka} sent nothing for {PATIENCE:.0f} s, though records are there")
