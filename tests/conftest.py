@@ -23,7 +23,6 @@ def kafka() -> Iterator[str]:
 def topic(kafka: str) -> Iterator[Callable[..., str]]:
     """Make topics with unique names, gone after the test: `topic("events", partitions=4, compact=True)`."""
     from kafka import KafkaAdminClient
-    from kafka.admin import NewTopic
 
     made: list[str] = []
     with KafkaAdminClient(bootstrap_servers=kafka) as admin:
@@ -31,8 +30,8 @@ def topic(kafka: str) -> Iterator[Callable[..., str]]:
         def make(name: str = "topic", *, partitions: int = 1, compact: bool = False) -> str:
             unique = f"{name}-{uuid.uuid4().hex[:12]}"
             configs = {"cleanup.policy": "compact"} if compact else {}
-            admin.create_topics([NewTopic(unique, partitions, 1, topic_configs=configs)])
-            admin.wait_for_topics([unique])
+            wanted = {"num_partitions": partitions, "replication_factor": 1, "configs": configs}
+            admin.create_topics({unique: wanted}, wait_for_metadata=True)
             made.append(unique)
             return unique
 
