@@ -33,8 +33,8 @@ from stream.errors import SettingsError
 
 PREFIX = "ONSIGHT_"
 FILE_VARIABLE = "ONSIGHT_SETTINGS"
-# Read elsewhere: the settings file itself, and where the tests find real data.
-OTHER_VARIABLES = frozenset({FILE_VARIABLE, "ONSIGHT_DATA"})
+# Read elsewhere: the settings file itself, where downloads are cached, where the tests find real data.
+OTHER_VARIABLES = frozenset({FILE_VARIABLE, "ONSIGHT_CACHE", "ONSIGHT_DATA"})
 # Kubernetes adds these to every pod when a Service is called "onsight" or "onsight-...".
 SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$")
 ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,/@\[\]]+):\d{1,5}")
