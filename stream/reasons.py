@@ -1,0 +1,126 @@
+"""Why an event is strange: the features that weigh most, in words, and the most similar context rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.profile import Profile
+from stream.sentences import Look, sentence
+from stream.wording import HIDDEN, Value, measured, natural, plain, readable
+
+MOST = 3  # reasons, and rows of evidence
+LEAST_SHARE = 0.05
+FEW = 5  # earlier events; with fewer, an entity is compared with its peers
+CAP = 10.0  # robust deviations, beyond which rows are equally far
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    feature: str
+    value: Value  # number, seconds (elapsed), events (rate), HH:MM (time of day) or text; None: missing
+    typical: Value  # the context's median, in the same terms; None for a category, or without a context
+    share: float  # of the event's strangeness
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """One event and the context that it is told against."""
+
+    profile: Profile
+    fields: Mapping[str, object]
+    row: NDArray[np.float32]  # [F]
+    context: NDArray[np.float32]  # [K, F], without padding
+    own: bool
+
+    def columns(self, index: int) -> NDArray[np.int64]:
+        """Columns of a feature."""
+        return np.flatnonzero(np.asarray(self.profile.column_owner) == index)
+
+    def raw(self, index: int) -> object:
+        path = self.profile.features[index].field
+        return self.fields.get(path) if path else None
+
+    def look(self, index: int) -> Look:
+        feature, raw, columns = self.profile.features[index], self.raw(index), self.columns(index)
+        past = natural(feature, self.context[:, columns])
+        value = measured(feature, raw, self.row[columns])
+        return Look(feature, raw, value, past[~np.isnan(past)], len(past), self.own, self.profile.noun)
+
+
+def explain(
+    profile: Profile,
+    fields: Mapping[str, object],
+    row: NDArray[np.float32],
+    *,
+    window: NDArray[np.float32],
+    mask: NDArray[np.float32],
+    peers: NDArray[np.float32],
+    peers_mask: NDArray[np.float32],
+    attribution: NDArray[np.float32],
+) -> tuple[tuple[Reason, ...], tuple[Mapping[str, str], ...]]:
+    """At most three reasons, the weightiest first, and at most three context rows as readable values.
+
+    fields: the event's values by path; row [F]: its columns; window [R, F] with mask [R] and peers [P, F]
+    with peers_mask [P]: its context; attribution [F]. What is masked appears in none of them.
+    """
+    mine, theirs = window[mask > 0], peers[peers_mask > 0]
+    own = len(mine) >= FEW or not len(theirs)
+    scene = _Scene(profile, fields, row, mine if own else theirs, own)
+    weight = np.nan_to_num(attribution.astype(np.float64))
+    share = np.bincount(np.asarray(profile.column_owner), weight, len(profile.features))
+    weightiest = [i for i in np.argsort(-share, kind="stable")[:MOST].tolist() if share[i] >= LEAST_SHARE]
+    reasons = tuple(
+        _reason(scene.look(index), float(share[index]), first=place == 0 and not len(mine))
+        for place, index in enumerate(weightiest)
+    )
+    return reasons, tuple(_readable(scene, place) for place in _nearest(scene, weight))
+
+
+def _reason(look: Look, share: float, first: bool) -> Reason:
+    """`first`: this opens the story of an entity that was never seen before."""
+    feature, text = look.feature, sentence(look)
+    opening = f"first event of this {look.noun}"
+    if first and text != opening:
+        text = f"{opening}; {text}"
+    median = float(f"{look.median:.6g}")
+    typical = None if feature.kind == "category" else plain(feature, None, median)
+    return Reason(
+        feature.name,
+        plain(feature, look.raw, look.value),
+        HIDDEN if feature.mask else typical,
+        round(share, 4),
+        text,
+    )
+
+
+def _nearest(scene: _Scene, weight: NDArray[np.float64]) -> list[int]:
+    """Places of the context rows most like the event in what makes it strange, weight [F]; newest first."""
+    context, row = scene.context.astype(np.float64), scene.row.astype(np.float64)
+    if not len(context):
+        return []
+    with np.errstate(invalid="ignore"):
+        off = np.abs(context - row)
+        middle = np.sort(off, axis=0)[len(off) // 2]  # NaN sorts last
+        scaled = np.fmin(off / np.where(middle > 0, middle, 1.0), CAP)
+    apart = np.where(scene.profile.category > 0, off != 0, scaled)
+    unknown = np.isnan(context) != np.isnan(row)
+    apart = np.where(np.isnan(off), np.where(unknown, 1.0, 0.0), apart)
+    newest_first = np.argsort((apart @ weight)[::-1], kind="stable")[:MOST]
+    return [len(context) - 1 - int(place) for place in newest_first]
+
+
+def _readable(scene: _Scene, place: int) -> Mapping[str, str]:
+    """One context row, by feature; of a category only whether it is the event's own can be told."""
+    told: dict[str, str] = {}
+    for index, feature in enumerate(scene.profile.features):
+        columns = scene.columns(index)
+        value = float(natural(feature, scene.context[place, columns]))
+        if feature.kind == "category" and not feature.mask:
+            same = value == float(scene.row[columns[0]])
+            told[feature.name] = "missing" if np.isnan(value) else "the same" if same else "another"
+        else:
+            told[feature.name] = readable(feature, scene.raw(index), value)
+    return told

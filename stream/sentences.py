@@ -1,0 +1,162 @@
+"""One feature of an event beside its context, in a sentence. A masked feature's sentence holds no value."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from textwrap import shorten
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.profile import Feature
+from stream.wording import DAY, clock, duration, number, readable, times
+
+MUCH = 1.5  # times the median, or its inverse: from here on the ratio is worth telling
+FAR = 5.0  # times the median's inverse, or widths of the usual range
+REGULAR = 0.5  # length of the mean direction of the day's angles, from which an hour can be called usual
+LONGEST = 80  # characters of a category's value
+NEAR = 3_600.0  # seconds around a time of day
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a sentence is made of. Values are natural (`wording.natural`)."""
+
+    feature: Feature
+    raw: object  # the event's field; None: missing, or the feature has none
+    value: float  # NaN: missing
+    past: NDArray[np.float64]  # of the context, where not missing, [K]
+    rows: int  # of the context, those with missing values too
+    own: bool  # the context is the entity's own window; else its peers
+    noun: str  # of the entity
+
+    @property
+    def median(self) -> float:
+        """Typical value, NaN if there is none; for a time of day the mean direction."""
+        if not len(self.past):
+            return np.nan
+        if self.feature.kind == "time_of_day":
+            return float(np.angle(_direction(self.past)) % (2 * np.pi) * DAY / (2 * np.pi))
+        return float(np.median(self.past))
+
+    def show(self, value: float) -> str:
+        return readable(self.feature, self.raw, value)
+
+    @property
+    def whose(self) -> str:
+        return f"this {self.noun}'s" if self.own else "its peers'"
+
+    @property
+    def events(self) -> str:
+        last = f"{self.rows} events" if self.rows != 1 else "event"
+        return f"this {self.noun}'s last {last}" if self.own else f"the last {last} of its peers"
+
+
+def sentence(look: Look) -> str:
+    return _SENTENCES[look.feature.kind](look)
+
+
+def _number(look: Look) -> str:
+    name, hidden = look.feature.name, look.feature.mask
+    if np.isnan(look.value):
+        return f"{name} is missing; {len(look.past)} of {look.events} had one"
+    subject = name if hidden else f"{name} {look.show(look.value)}"
+    if not len(look.past):
+        nothing = f"none of {look.events} had one" if look.rows else "there is nothing to compare it with yet"
+        return f"{subject}: {nothing}"
+    median = "" if hidden else number(look.median, isinstance(look.raw, int))
+    if not look.own:
+        place = {1: "high", -1: "low", 0: "unusual"}[_side(look)]
+        return f"{subject} is {place} among its peers" + (f" (median {median})" if median else "")
+    if look.feature.transform and _ratio(look) >= MUCH:
+        comparison = f"{times(_ratio(look))} times {look.whose} median"
+    elif _side(look):
+        far = "far " if _is_far(look) else ""
+        comparison = f"{far}{'above' if _side(look) > 0 else 'below'} {look.whose} median"
+    else:
+        comparison = f"unusual beside {look.whose} median"
+    return f"{subject} is {comparison}" + (f" of {median}" if median else "")
+
+
+def _ratio(look: Look) -> float:
+    """How many times the median, where that means something; else 0."""
+    return look.value / look.median if look.median > 0 and look.value > 0 else 0.0
+
+
+def _side(look: Look) -> int:
+    """1 above and -1 below the middle 80 % of the context, 0 within."""
+    low, high = np.quantile(look.past, (0.1, 0.9))
+    return int(look.value > high) - int(look.value < low)
+
+
+def _is_far(look: Look) -> bool:
+    ratio = _ratio(look)
+    if look.feature.transform and ratio > 0:
+        return ratio <= 1 / FAR
+    low, high = np.quantile(look.past, (0.1, 0.9))
+    return bool(abs(look.value - look.median) > FAR * (high - low))
+
+
+def _category(look: Look) -> str:
+    name = look.feature.name
+    if np.isnan(look.value):
+        return f"{name} is missing; {len(look.past)} of {look.events} had one"
+    subject = name if look.feature.mask else f"{name} {shorten(str(look.raw), LONGEST, placeholder='...')}"
+    same = np.count_nonzero(look.past == look.value)
+    if not look.rows:
+        return f"{subject}: there is nothing to compare it with yet"
+    return f"{subject} was " + (f"seen in {same} of {look.events}" if same else f"not seen in {look.events}")
+
+
+def _elapsed(look: Look) -> str:
+    if np.isnan(look.value):
+        return f"first event of this {look.noun}"
+    if look.feature.mask:
+        return f"{look.feature.name} is {_unlike(look, 'shorter', 'longer')}"
+    return f"{duration(look.value)} since the previous event{_typically(look)}"
+
+
+def _rate(look: Look) -> str:
+    if look.feature.mask:
+        return f"{look.feature.name}: {_unlike(look, 'fewer', 'more')}"
+    if np.isnan(look.value):
+        return f"{look.feature.name}: not known"
+    return f"{look.show(look.value)} {look.feature.name}{_typically(look)}"
+
+
+def _typically(look: Look) -> str:
+    if not len(look.past):
+        return ""
+    return f", {'' if look.own else 'among its peers '}typically {look.show(look.median)}"
+
+
+def _unlike(look: Look, less: str, more: str) -> str:
+    if not len(look.past):
+        return "not seen before"
+    return f"{less if look.value < look.median else more} than usual"
+
+
+def _time_of_day(look: Look) -> str:
+    who = f"this {look.noun} is" if look.own else "its peers are"
+    if look.feature.mask:
+        return f"{who} rarely active at such a {look.feature.name}"
+    now = f"at {clock(look.value)} UTC"
+    if not len(look.past):
+        return now
+    if abs(_direction(look.past)) >= REGULAR:
+        return f"{now}; {who} usually active around {clock(look.median)}"
+    apart = np.abs((look.past - look.value + DAY / 2) % DAY - DAY / 2)
+    return f"{now}; {np.count_nonzero(apart <= NEAR)} of {look.events} were within an hour of it"
+
+
+def _direction(seconds: NDArray[np.float64]) -> complex:
+    """Mean of the day's angles as unit vectors: long if they agree."""
+    return complex(np.exp(2j * np.pi * seconds / DAY).mean())
+
+
+_SENTENCES: dict[str, Callable[[Look], str]] = {
+    "number": _number,
+    "category": _category,
+    "elapsed": _elapsed,
+    "rate": _rate,
+    "time_of_day": _time_of_day,
+}
