@@ -114,7 +114,9 @@ class Counts:
         keys = [self.prefix + str(self.slots.key[slot]).encode() for slot in slots]
         tombstones: list[Record] = [(gone, None) for gone in self._tombstones.keys() - set(keys)]
         self._tombstones.clear()
-        return sorted(tombstones) + [(key, _VALUE.pack(VERSION, *row)) for key, row in zip(keys, rows, strict=True)]
+        return sorted(tombstones) + [
+            (key, _VALUE.pack(VERSION, *row)) for key, row in zip(keys, rows, strict=True)
+        ]
 
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Read one changelog record back. Raises StateError for another version."""

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol
 
 import numpy as np
 
@@ -39,6 +40,12 @@ class Decisions:
     score: np.ndarray
     p_value: np.ndarray
     alerts: tuple[Alert, ...]
+
+
+class Restorable(Protocol):
+    """A room whose state comes back record by record."""
+
+    def restore(self, key: bytes, value: bytes | None) -> None: ...
 
 
 def nothing(_stage: str) -> None:
@@ -163,7 +170,11 @@ class Detector:
 
     def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """Read a run of changelog records, oldest first. Raises StateError when they are of another profile."""
-        rooms = {Features.prefix: self.features, PeerSample.prefix: self.peers, Policy.prefix: self.policy}
+        rooms: dict[bytes, Restorable] = {
+            Features.prefix: self.features,
+            PeerSample.prefix: self.peers,
+            Policy.prefix: self.policy,
+        }
         blocks: list[int] = []
         for i, (key, value) in enumerate(zip(keys, values, strict=True)):
             kind = key[:1]

@@ -76,7 +76,7 @@ class Features:
 def transform(feature: Feature, value: np.ndarray) -> np.ndarray:
     """The feature's transform of float64 [B]; log1p of a negative number is unknown (NaN)."""
     if feature.transform == "log1p":
-        return np.log1p(np.where(value >= 0, value, np.nan))
+        return np.asarray(np.log1p(np.where(value >= 0, value, np.nan)))
     if feature.transform == "signed_log":
-        return np.sign(value) * np.log1p(np.abs(value))
+        return np.asarray(np.sign(value) * np.log1p(np.abs(value)))
     return value

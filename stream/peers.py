@@ -8,9 +8,9 @@ import struct
 
 import numpy as np
 
+from stream.context import Peers
 from stream.errors import StateError
 from stream.records import Record
-from stream.context import Peers
 
 VERSION = 1
 FILLING, STEADY = 64, 8  # of 256 offsets, how many are drawn while the sample fills, and afterwards

@@ -30,7 +30,7 @@ class Placement:
     @property
     def touched(self) -> np.ndarray:
         """int64 [U]: the distinct slots, in the order of the runs."""
-        return self.slot[self.order[self.start]]
+        return np.asarray(self.slot[self.order[self.start]])
 
     @property
     def run_size(self) -> np.ndarray:
@@ -111,7 +111,7 @@ class Slots:
         used = np.fromiter(self._slot.values(), np.int64, len(self._slot))
         oldest = used[np.argsort(self.seen[used], kind="stable")[:excess]]
         gone = [(int(slot), self.key[slot]) for slot in oldest]
-        for slot, key in gone:
+        for _, key in gone:
             self.drop(key)
         self.evictions += excess
         return gone

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stream.context import Context
 from stream.errors import StateError
 from stream.records import Record
-from stream.context import Context
 from stream.slots import Placement, Slots
 
 BLOCK = 8

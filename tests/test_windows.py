@@ -120,7 +120,9 @@ def test_one_key_many_times_in_one_batch_sees_its_own_rows() -> None:
 
 def test_no_window_rows_gives_an_empty_context_and_still_knows_the_last_time() -> None:
     windows = Windows(0, 1, 10, EPOCH)
-    context, since = step(windows, ["x", "x"], np.zeros((2, 1), np.float32), np.array([1.0, 5.0]), np.arange(2))
+    context, since = step(
+        windows, ["x", "x"], np.zeros((2, 1), np.float32), np.array([1.0, 5.0]), np.arange(2)
+    )
     assert context.window.shape == (2, 0, 1)
     assert since[1] == 4.0
     copy = Windows(0, 1, 10, EPOCH)

@@ -12,9 +12,15 @@ from stream.settings import load_settings
 @click.option("--profile", help="Built-in profile or YAML file.  [setting: profile]")
 @click.option("--kafka", help="Bootstrap servers.  [setting: kafka]")
 @click.option("--input-topic", help="Topic to read events from.  [setting: input_topic]")
-@click.option("--instance-id", help="Static group member: a restart keeps its partitions.  [setting: instance_id]")
+@click.option(
+    "--instance-id", help="Static group member: a restart keeps its partitions.  [setting: instance_id]"
+)
 def command(
-    file: Path | None, profile: str | None, kafka: str | None, input_topic: str | None, instance_id: str | None
+    file: Path | None,
+    profile: str | None,
+    kafka: str | None,
+    input_topic: str | None,
+    instance_id: str | None,
 ) -> None:
     """Score the events of a topic and emit explained alerts.
 

@@ -64,7 +64,9 @@ class Job:
         self.settings = settings
         self.profile: Profile = load(settings.profile)
         artifact = load_artifact(settings.artifact or shipped())
-        self.scorer = Scorer(artifact, self.profile.category, self.profile.direction, threads=settings.threads)
+        self.scorer = Scorer(
+            artifact, self.profile.category, self.profile.direction, threads=settings.threads
+        )
         self.scorer.warm_up(self.profile.window, self.profile.peers)
         self.stages = Stages()
         self.count = partition_count(settings, settings.input_topic)
@@ -87,7 +89,8 @@ class Job:
 
     @property
     def store(self) -> PartitionStore:
-        return self.table.data
+        store: PartitionStore = self.table.data
+        return store
 
     def _partition(self, number: int) -> Partition:
         detector = Detector(
@@ -104,7 +107,9 @@ class Job:
     def _connect(self) -> None:
         """Tie the agent and the signals to this job."""
         app = self.app
-        source = app.topic(self.settings.input_topic, key_serializer="raw", value_serializer="raw", acks=False)
+        source = app.topic(
+            self.settings.input_topic, key_serializer="raw", value_serializer="raw", acks=False
+        )
 
         @app.agent(source)
         async def detect(stream: Any) -> None:

@@ -19,7 +19,9 @@ def tls(settings: Settings) -> ssl.SSLContext | None:
     context = ssl.create_default_context(cafile=str(settings.tls_ca) if settings.tls_ca else None)
     if settings.tls_cert and settings.tls_key:
         secret = settings.tls_key_password
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, secret.get_secret_value() if secret else None)
+        context.load_cert_chain(
+            settings.tls_cert, settings.tls_key, secret.get_secret_value() if secret else None
+        )
     return context
 
 

@@ -43,14 +43,18 @@ class Sink:
             await self._producer.stop()
 
     async def alert(self, alert: Alert) -> Acknowledgement:
-        return await self._producer.send(
+        sent: Acknowledgement = await self._producer.send(
             self._alerts, alert.body(), key=alert.key, headers=alert.headers()
         )
+        return sent
 
     async def dead_letter(self, reject: Reject, record: Any) -> Acknowledgement:
         """Send a record that could not be read as it came, with its reason in the headers."""
         headers = dead_letter(reject, record.topic, record.partition)
-        return await self._producer.send(self._dead_letters, record.value, key=record.key, headers=headers)
+        sent: Acknowledgement = await self._producer.send(
+            self._dead_letters, record.value, key=record.key, headers=headers
+        )
+        return sent
 
     async def changelog(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         """Append the records as one batch, whole or not at all. Returns the offset of the last one."""

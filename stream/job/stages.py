@@ -1,6 +1,6 @@
 """Where a worker's time goes: seconds by stage of the event path, and what has been done so far."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from time import perf_counter, process_time
 
 
@@ -8,7 +8,7 @@ class Stages:
     """A stopwatch with laps. `start` a run, `lap` after each stage, `count` what came of it."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.done: Counter[str] = Counter()
         self._last = 0.0
         self._cpu_at_first: float | None = None
