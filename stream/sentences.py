@@ -47,8 +47,9 @@ class Look:
 
     @property
     def events(self) -> str:
-        last = f"{self.rows} events" if self.rows != 1 else "event"
-        return f"this {self.noun}'s last {last}" if self.own else f"the last {last} of its peers"
+        """What the context is, as the end of a phrase."""
+        count = f"{self.rows} events" if self.rows != 1 else "event"
+        return f"this {self.noun}'s last {count}" if self.own else f"{self.rows} recent events of its peers"
 
 
 def sentence(look: Look) -> str:
@@ -120,7 +121,9 @@ def _rate(look: Look) -> str:
         return f"{look.feature.name}: {_unlike(look, 'fewer', 'more')}"
     if np.isnan(look.value):
         return f"{look.feature.name}: not known"
-    return f"{look.show(look.value)} {look.feature.name}{_typically(look)}"
+    count = look.show(look.value)
+    about = "about " if "." in count else ""  # sliding counts are estimates between whole numbers
+    return f"{about}{count} {look.feature.name}{_typically(look)}"
 
 
 def _typically(look: Look) -> str:

@@ -22,6 +22,7 @@ def filled(epochs: list[list[np.float32]] | np.ndarray, pace: float = 1.0) -> Ca
     return calibration
 
 
+@settings(deadline=None)
 @given(EPOCHS, st.lists(SCORES, min_size=1))
 def test_one_level_is_the_textbook_p_value(epochs: list[list[np.float32]], asked: list[np.float32]) -> None:
     reference = np.array([score for epoch in epochs for score in epoch])

@@ -1,0 +1,42 @@
+"""The token bucket: at once half a day's alerts, then a day's alerts a day, whatever the clocks say."""
+
+from itertools import accumulate
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stream.budget import DAY, Budget
+
+
+def spent(per_day: float, times: list[float]) -> np.ndarray:
+    budget = Budget(per_day)
+    return np.array([time for time in times if budget.take(time)])
+
+
+@settings(deadline=None)
+@given(st.floats(0.1, 100), st.lists(st.floats(0, 3600 * 12), min_size=1, max_size=300))
+def test_no_day_and_no_month_overruns(per_day: float, gaps: list[float]) -> None:
+    taken = spent(per_day, list(accumulate(gaps)))
+    capacity = max(1.0, per_day / 2)
+    for start in taken:
+        assert np.count_nonzero((taken >= start) & (taken < start + DAY)) <= per_day + capacity + 1e-6
+    assert len(taken) <= capacity + per_day * sum(gaps) / DAY + 1e-6
+
+
+@pytest.mark.parametrize(("per_day", "days"), [(0.25, 40), (12.5, 4), (1000, 1)])
+def test_a_flood_gets_half_a_day_at_once_and_the_average_after(per_day: float, days: int) -> None:
+    taken = spent(per_day, [float(second) for second in range(0, days * 86_400, 20)])
+    assert np.count_nonzero(taken < 60) == pytest.approx(min(3, max(1, per_day / 2)))
+    assert len(taken) == pytest.approx(max(1, per_day / 2) + per_day * days, abs=2)
+
+
+def test_late_events_do_not_fill_the_bucket() -> None:
+    budget = Budget(2.0)
+    assert [budget.take(time) for time in (1000.0, 0.0, 999.0, 1000.0)] == [True, False, False, False]
+
+
+def test_a_clock_far_ahead_gives_one_filling_and_no_standstill() -> None:
+    budget = Budget(2.0)
+    assert [budget.take(time) for time in (0.0, 100 * DAY, 10.0, 10.0 + DAY / 2)] == [True, True, False, True]
