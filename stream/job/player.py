@@ -99,8 +99,8 @@ async def play(
 ) -> int:
     """Send all events when they are due, as Kafka's own clients would partition them; how many there were.
 
-    A record's timestamp is the moment it was sent. `on_sent` hears after each send how many went. Returns when
-    all replicas in sync have acknowledged all. Raises BrokerError.
+    A record's timestamp is the moment it was sent. `on_sent` hears after each send how many went. Returns
+    when all replicas in sync have acknowledged all. Raises BrokerError.
     """
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
