@@ -1,5 +1,6 @@
 """Why an event is strange: the features that weigh most, in words, and the most similar context rows."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from stream.profile import Profile
 from stream.sentences import Look, sentence
-from stream.wording import HIDDEN, Value, measured, natural, plain, readable
+from stream.wording import HIDDEN, MISSING, Value, measured, natural, plain, readable
 
 MOST = 3  # reasons, and rows of evidence
 LEAST_SHARE = 0.05
@@ -35,9 +36,10 @@ class _Scene:
     context: NDArray[np.float32]  # [K, F], without padding
     own: bool
 
-    def columns(self, index: int) -> NDArray[np.int64]:
+    def columns(self, index: int) -> slice:
         """Columns of a feature."""
-        return np.flatnonzero(np.asarray(self.profile.column_owner) == index)
+        start = self.profile.column_owner.index(index)
+        return slice(start, start + self.profile.features[index].columns)
 
     def raw(self, index: int) -> object:
         path = self.profile.features[index].field
@@ -76,7 +78,7 @@ def explain(
         _reason(scene.look(index), float(share[index]), first=place == 0 and not len(mine))
         for place, index in enumerate(weightiest)
     )
-    return reasons, tuple(_readable(scene, place) for place in _nearest(scene, weight))
+    return reasons, tuple(_readable(scene, _nearest(scene, weight)))
 
 
 def _reason(look: Look, share: float, first: bool) -> Reason:
@@ -112,15 +114,17 @@ def _nearest(scene: _Scene, weight: NDArray[np.float64]) -> list[int]:
     return [len(context) - 1 - int(place) for place in newest_first]
 
 
-def _readable(scene: _Scene, place: int) -> Mapping[str, str]:
-    """One context row, by feature; of a category only whether it is the event's own can be told."""
-    told: dict[str, str] = {}
+def _readable(scene: _Scene, places: list[int]) -> list[Mapping[str, str]]:
+    """Context rows by feature; of a category only whether it is the event's own can be told."""
+    rows: list[dict[str, str]] = [{} for _ in places]
     for index, feature in enumerate(scene.profile.features):
-        columns = scene.columns(index)
-        value = float(natural(feature, scene.context[place, columns]))
-        if feature.kind == "category" and not feature.mask:
-            same = value == float(scene.row[columns[0]])
-            told[feature.name] = "missing" if np.isnan(value) else "the same" if same else "another"
-        else:
-            told[feature.name] = readable(feature, scene.raw(index), value)
-    return told
+        columns, raw = scene.columns(index), scene.raw(index)
+        mine = float(scene.row[columns.start])
+        for row, value in zip(rows, natural(feature, scene.context[places, columns]).tolist(), strict=True):
+            if feature.kind == "category" and not feature.mask:
+                row[feature.name] = (
+                    MISSING if math.isnan(value) else "the same" if value == mine else "another"
+                )
+            else:
+                row[feature.name] = readable(feature, raw, value)
+    return list(rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from textwrap import shorten
 
 import numpy as np
@@ -17,7 +18,7 @@ LONGEST = 80  # characters of a category's value
 NEAR = 3_600.0  # seconds around a time of day
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """What a sentence is made of. Values are natural (`wording.natural`)."""
 
@@ -29,7 +30,7 @@ class Look:
     own: bool  # the context is the entity's own window; else its peers
     noun: str  # of the entity
 
-    @property
+    @cached_property
     def median(self) -> float:
         """Typical value, NaN if there is none; for a time of day the mean direction."""
         if not len(self.past):
@@ -40,6 +41,12 @@ class Look:
 
     def show(self, value: float) -> str:
         return readable(self.feature, self.raw, value)
+
+    @cached_property
+    def usual(self) -> tuple[float, float]:
+        """Bounds of the middle 80 % of the past."""
+        ordered, rank = np.sort(self.past), len(self.past) // 10
+        return float(ordered[rank]), float(ordered[-1 - rank])
 
     @property
     def whose(self) -> str:
@@ -84,8 +91,8 @@ def _ratio(look: Look) -> float:
 
 
 def _side(look: Look) -> int:
-    """1 above and -1 below the middle 80 % of the context, 0 within."""
-    low, high = np.quantile(look.past, (0.1, 0.9))
+    """1 above and -1 below what is usual, 0 within."""
+    low, high = look.usual
     return int(look.value > high) - int(look.value < low)
 
 
@@ -93,8 +100,8 @@ def _is_far(look: Look) -> bool:
     ratio = _ratio(look)
     if look.feature.transform and ratio > 0:
         return ratio <= 1 / FAR
-    low, high = np.quantile(look.past, (0.1, 0.9))
-    return bool(abs(look.value - look.median) > FAR * (high - low))
+    low, high = look.usual
+    return abs(look.value - look.median) > FAR * (high - low)
 
 
 def _category(look: Look) -> str:
