@@ -23,7 +23,7 @@ Fault: TypeAlias = tuple[str, str, str]  # a reject's reason, detail and field
 MAX_ENTITY_BYTES = 512
 MAX_TIME = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 MAX_NUMBER = float(np.finfo(np.float32).max)
-MAX_CODES = 100_000
+MAX_CODES, MAX_CODED_LENGTH = 100_000, 64  # what is remembered: values a field, characters a value
 PER_SECOND: dict[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 JSON_NAMES = {
     bool: "a boolean",
@@ -136,12 +136,14 @@ def _float_column(values: Values, allowed: set[type]) -> NDArray[np.float64] | N
 
 
 class Codes(dict[Any, float]):
-    """Memory of `category_code`. Python finds 1 and 1.0 equal, and so do the codes; booleans stay outside."""
+    """Bounded memory of `category_code`. Python finds 1 and 1.0 equal, and so do the codes; no booleans."""
 
     def __missing__(self, value: str | int | float | None) -> float:
-        if len(self) >= MAX_CODES:
-            self.clear()
-        code = self[value] = category_code(value)
+        code = category_code(value)
+        if not isinstance(value, str) or len(value) <= MAX_CODED_LENGTH:
+            if len(self) >= MAX_CODES:
+                self.clear()
+            self[value] = code
         return code
 
 

@@ -21,6 +21,22 @@ Direction = Literal[-1, 0, 1]
 DIRECTIONS: dict[str | None, Direction] = {"low": -1, "high": 1, None: 0}
 MAX_COLUMNS = 64
 
+# Keys of a feature beside name, kind, mask and unit: those that it must have, and those that it may.
+NEEDS: dict[Kind, frozenset[str]] = {
+    "number": frozenset({"field"}),
+    "category": frozenset({"field"}),
+    "elapsed": frozenset(),
+    "rate": frozenset({"seconds"}),
+    "time_of_day": frozenset(),
+}
+MAY: dict[Kind, frozenset[str]] = {
+    "number": frozenset({"transform", "direction"}),
+    "category": frozenset(),
+    "elapsed": frozenset({"transform", "direction"}),
+    "rate": frozenset({"of", "transform", "direction"}),
+    "time_of_day": frozenset(),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -140,27 +156,19 @@ def _profile(top: Section) -> Profile:
     name = top.text("name")
     entity = top.section("entity", "a mapping such as {field: card, noun: card}")
     time = top.section("time", "a mapping such as {field: ts, unit: ms}")
-    features = top.sections(
-        "features", "a list of mappings such as {name: amount, kind: number, field: amount}"
-    )
+    features = top.sections("features", "a mapping such as {name: amount, kind: number, field: amount}")
     alerts = top.section("alerts", "a mapping such as {per_day: 50} or {p: 0.001}")
-    window = top.number(
-        "window", "a multiple of 8 from 8 to 1024", lambda n: n % 8 == 0 and 8 <= n <= 1024, default=64
-    )
-    peers = top.number(
-        "peers", "a whole number from 0 to 4096", lambda n: n == int(n) and 0 <= n <= 4096, default=128
-    )
+    window = top.number("window", "a multiple of 8 from 8 to 1024", lambda n: n % 8 == 0 and 8 <= n <= 1024)
+    peers = top.number("peers", "a whole number from 0 to 4096", lambda n: n % 1 == 0 and 0 <= n <= 4096)
     profile = Profile(
         name=name,
         entity=entity.text("field") if entity else "",
-        noun=entity.text("noun", "entity") if entity else "",
-        time=TimeField(time.text("field"), time.choice("unit", get_args(Unit)))
-        if time
-        else TimeField("", "s"),
+        noun=(entity and entity.optional_text("noun")) or "entity",
+        time=_time(time) if time else TimeField("", "s"),
         features=tuple(map(_feature, features)),
         alerts=_alerts(alerts) if alerts else AlertRule(None, None),
-        window=int(window),
-        peers=int(peers),
+        window=int(64 if window is None else window),
+        peers=int(128 if peers is None else peers),
         show=top.texts("show"),
     )
     _check_names(profile, features)
@@ -178,38 +186,35 @@ def _time(section: Section) -> TimeField:
 
 def _feature(section: Section) -> Feature:
     kind: Kind = section.choice("kind", get_args(Kind))
-    of: Counted = section.choice("of", get_args(Counted), default="entity")
-    transform = section.choice("transform", [*get_args(Transform), "none"], default=None)
-    direction = section.choice("direction", ["high", "low"], default=None)
-    name, path = section.text("name"), section.text("field", None)
-    needs_field = kind in ("number", "category") or (kind == "rate" and of == "field")
-    if needs_field and path is None and not section.has("field"):
-        section.wrong("field", "is missing", f"the field that this {kind} is read from")
-    if path is not None and not needs_field:
-        section.wrong("field", f"is {path!r}", f"none, as this {kind} reads no field of its own")
-    if kind in ("category", "time_of_day"):
-        for key, value in (("transform", transform), ("direction", direction)):
-            if value is not None:
-                section.wrong(key, f"is {value!r}", f"none, as a {kind} has no order")
-    seconds = section.number("seconds", "more than 0", lambda n: n > 0)
-    if kind == "rate" and not section.has("seconds"):
-        section.wrong("seconds", "is missing", "the length of the rate's sliding window")
-    for key in ("seconds", "of"):
-        if kind != "rate" and section.has(key):
-            section.wrong(key, "is given", f"it on a rate only, not on a {kind}")
+    of: Counted = section.optional_choice("of", get_args(Counted)) or "entity"
+    transform = section.optional_choice("transform", [*get_args(Transform), "none"])
     if transform is None and kind in ("elapsed", "rate"):
         transform = "log1p"
+    _check_keys(section, kind, of)
     return Feature(
-        name=name,
+        name=section.text("name"),
         kind=kind,
-        field=path,
+        field=section.optional_text("field"),
         transform=None if transform == "none" else transform,
-        direction=DIRECTIONS[direction],
-        mask=section.flag("mask", False),
-        seconds=float(seconds or 0.0),
+        direction=DIRECTIONS[section.optional_choice("direction", ["high", "low"])],
+        mask=section.flag("mask"),
+        seconds=float(section.number("seconds", "more than 0", lambda n: n > 0) or 0.0),
         of=of,
-        unit=section.text("unit", ""),
+        unit=section.optional_text("unit") or "",
     )
+
+
+def _check_keys(section: Section, kind: Kind, of: Counted) -> None:
+    """Note what a feature of this kind needs and lacks, or has and can't use."""
+    needs, may = NEEDS[kind], MAY[kind]
+    if kind == "rate" and of == "field":
+        needs |= {"field"}
+    for key in sorted(needs):
+        if not section.has(key):
+            section.wrong(key, "is missing", f"it on a feature of kind {kind}")
+    for key in ("direction", "field", "of", "seconds", "transform"):
+        if section.has(key) and key not in needs | may:
+            section.wrong(key, "is given", f"none on a feature of kind {kind}")
 
 
 def _alerts(section: Section) -> AlertRule:
@@ -218,8 +223,8 @@ def _alerts(section: Section) -> AlertRule:
     if section.has("per_day") == section.has("p"):
         seen = "and p are both given" if section.has("p") else "and p are both missing"
         section.wrong("per_day", seen, "exactly one: an alert budget (per_day) or a fixed p-value (p)")
-    suppress = section.number("suppress", "0 or more seconds", lambda n: n >= 0, default=3600.0)
-    return AlertRule(per_day, p, float(suppress))
+    suppress = section.number("suppress", "0 or more seconds", lambda n: n >= 0)
+    return AlertRule(per_day, p, 3600.0 if suppress is None else float(suppress))
 
 
 def _check_names(profile: Profile, sections: list[Section]) -> None:

@@ -4,14 +4,14 @@ import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import yaml
 
-Kind = Literal["text", "number", "true or false"]
+Kind = Literal["text", "a number", "true or false"]
 IS_KIND: dict[Kind, Callable[[Any], bool]] = {
     "text": lambda value: isinstance(value, str) and value.strip() != "",
-    "number": lambda value: type(value) in (int, float) and math.isfinite(value),
+    "a number": lambda value: type(value) in (int, float) and math.isfinite(value),
     "true or false": lambda value: isinstance(value, bool),
 }
 
@@ -32,7 +32,7 @@ class Mistakes:
 
 
 class Section:
-    """One YAML mapping. A read that fails notes the mistake and returns the default, so reading goes on."""
+    """One YAML mapping. A read that fails notes the mistake and gives a stand-in, so that reading goes on."""
 
     def __init__(self, node: yaml.MappingNode, place: str, mistakes: Mistakes) -> None:
         self.line = node.start_mark.line + 1
@@ -64,45 +64,50 @@ class Section:
             self.wrong(key, "is missing", expected)
         return self._nodes.get(key)
 
-    def _scalar(self, key: str, kind: Kind, default: Any) -> Any:
-        expected = kind if kind == "true or false" else f"a {kind}" if kind == "number" else kind
-        node = self._node(key, expected, required=default is ...)
+    def _scalar(self, key: str, kind: Kind, required: bool = False) -> Any:
+        """The value of a kind; None, and a mistake, if it is something else, or required and absent."""
+        node = self._node(key, kind, required)
         if node is None:
-            return None if default is ... else default
+            return None
         value = plain(node)
         if IS_KIND[kind](value):
             return value
-        self.wrong(key, f"is {shown(node)}", expected)
-        return None if default is ... else default
+        self.wrong(key, f"is {shown(node)}", kind)
+        return None
 
-    @overload
-    def text(self, key: str) -> str: ...
-    @overload
-    def text(self, key: str, default: str) -> str: ...
-    @overload
-    def text(self, key: str, default: None) -> str | None: ...
-    def text(self, key: str, default: Any = ...) -> str | None:
-        value = self._scalar(key, "text", default)
-        return "" if value is None and default is ... else value
+    def text(self, key: str) -> str:
+        """A required text; empty if absent or wrong."""
+        return self._scalar(key, "text", required=True) or ""
 
-    def flag(self, key: str, default: bool) -> bool:
-        return bool(self._scalar(key, "true or false", default))
+    def optional_text(self, key: str) -> str | None:
+        value: str | None = self._scalar(key, "text")
+        return value
 
-    def number(self, key: str, expected: str, fits: Callable[[float], bool], default: Any = None) -> Any:
-        """A finite number for which `fits` holds; `default` if absent or wrong."""
-        value = self._scalar(key, "number", default)
-        if value is None or value == default or fits(value):
+    def flag(self, key: str) -> bool:
+        """True or false; false if absent or wrong."""
+        return bool(self._scalar(key, "true or false"))
+
+    def number(self, key: str, expected: str, fits: Callable[[float], bool]) -> float | None:
+        """An optional finite number for which `fits` holds; None if absent or wrong."""
+        value: float | None = self._scalar(key, "a number")
+        if value is None or fits(value):
             return value
         self.wrong(key, f"is {value}", expected)
-        return default
+        return None
 
-    def choice(self, key: str, allowed: Sequence[str], default: Any = ...) -> Any:
-        """One of `allowed`; the default, or the first allowed one, if absent or wrong."""
-        value = self._scalar(key, "text", default)
-        if value in allowed or value is None or value == default:
-            return value if value is not None or default is None else allowed[0]
+    def choice(self, key: str, allowed: Sequence[str]) -> Any:
+        """A required one of `allowed`; the first of them if absent or wrong."""
+        if not self.has(key):
+            self.wrong(key, "is missing", f"one of {', '.join(allowed)}")
+        return self.optional_choice(key, allowed) or allowed[0]
+
+    def optional_choice(self, key: str, allowed: Sequence[str]) -> Any:
+        """One of `allowed`; None if absent or wrong."""
+        value = self._scalar(key, "text")
+        if value is None or value in allowed:
+            return value
         self.wrong(key, f"is {value!r}", f"one of {', '.join(allowed)}{did_you_mean(value, allowed)}")
-        return allowed[0] if default is ... else default
+        return None
 
     def section(self, key: str, expected: str) -> "Section | None":
         """A required mapping under `key`; None (and a mistake) if it is absent or something else."""
@@ -135,11 +140,10 @@ class Section:
         node = self._node(key, "a list of field names", required=False)
         if node is None:
             return ()
-        values: list[Any] = (
-            [plain(item) for item in node.value] if isinstance(node, yaml.SequenceNode) else [None]
-        )
-        if all(map(IS_KIND["text"], values)):
-            return tuple(values)
+        if isinstance(node, yaml.SequenceNode):
+            values = tuple(map(plain, node.value))
+            if all(map(IS_KIND["text"], values)):
+                return values
         self.wrong(key, f"is {shown(node)}", "a list of field names")
         return ()
 
