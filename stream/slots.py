@@ -4,7 +4,7 @@ A `Placement` says where the events of a batch go and in which order events of t
 stateful room (windows, counts) works on it with numpy instead of looping over events.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,12 @@ class Slots:
 
     def __len__(self) -> int:
         return len(self._slot)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._slot
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self._slot)
 
     def find(self, key: Hashable) -> int:
         """The slot of a key, taken from the free ones when the key is new."""

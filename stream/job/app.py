@@ -1,60 +1,36 @@
-"""The worker: a Faust app of one agent and one table, and how it starts, commits, and ends."""
+"""The worker: a Faust app with its agents and one table, how it releases offsets, and how it ends."""
 
 import asyncio
 import logging
 import os
-import tempfile
 from typing import Any
 
-import faust
+import orjson
 from faust.types import TP
 
 from stream.alerts import Source
 from stream.artifact import load_artifact, shipped
 from stream.detector import Detector
 from stream.events import Decoder, Limits
-from stream.job.connection import client_arguments, credentials, partition_count
+from stream.job.clients import client_arguments
+from stream.job.connection import partition_count
+from stream.job.faust_app import faust_app
 from stream.job.partition import Partition
+from stream.job.router import Router
 from stream.job.sink import MAX_BATCH, Sink
 from stream.job.stages import Stages
 from stream.job.store import SCHEME, PartitionStore
-from stream.job.transport import RunConsumer, RunTransport
-from stream.profile import Profile, load
+from stream.job.strays import strays
+from stream.profile import load
 from stream.scorer import Scorer
 from stream.settings import Settings
 
 log = logging.getLogger("onsight")
 
 RELEASE_EVERY = 1.0  # seconds between commits
+LOOK_EVERY = 10.0  # seconds between looks for entities in two partitions
 RECOVERY_RUNS = 8  # runs of changelog records held before they are applied; 1 means something else to Faust
 CRASHED = 70  # exit status (EX_SOFTWARE)
-
-
-def _app(settings: Settings) -> faust.App:
-    """Faust with its web server off, and its own commits unused: offsets are released by the job."""
-    app = faust.App(
-        settings.application_id,
-        broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
-        broker_credentials=credentials(settings),
-        broker_session_timeout=settings.session_timeout,
-        broker_request_timeout=max(90.0, settings.session_timeout + 5),
-        broker_max_poll_records=2 * settings.batch,
-        consumer_auto_offset_reset="earliest",
-        consumer_group_instance_id=settings.instance_id,
-        consumer_max_fetch_size=4 << 20,
-        datadir=tempfile.mkdtemp(prefix="onsight-"),
-        key_serializer="raw",
-        value_serializer="raw",
-        stream_buffer_maxsize=4,
-        stream_wait_empty=False,
-        table_standby_replicas=settings.standby_replicas,
-        topic_disable_leader=True,
-        topic_replication_factor=settings.replication,
-        web_enabled=False,
-    )
-    RunConsumer.run_limit = settings.batch
-    app.transport = RunTransport(app.conf.broker, app)
-    return app
 
 
 class Job:
@@ -62,18 +38,20 @@ class Job:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.profile: Profile = load(settings.profile)
+        self.profile = load(settings.profile)
         artifact = load_artifact(settings.artifact or shipped())
         self.scorer = Scorer(
             artifact, self.profile.category, self.profile.direction, threads=settings.threads
         )
         self.scorer.warm_up(self.profile.window, self.profile.peers)
         self.stages = Stages()
-        self.count = partition_count(settings, settings.input_topic)
-        self.app = _app(settings)
         self.sink = Sink(settings, client_arguments(settings))
+        self.count = partition_count(settings, settings.input_topic)
+        self.app = faust_app(settings)
+        self.topic = f"{settings.application_id}-routed" if settings.route else settings.input_topic
         limits = Limits(settings.max_record_bytes, settings.max_depth, require_key=not settings.route)
         self.decoder = Decoder(self.profile, limits)
+        self.router = Router(self.decoder, self.sink, self.topic, self.count)
         self.table = self.app.Table(
             "state",
             store=f"{SCHEME}://arena",
@@ -96,7 +74,7 @@ class Job:
         detector = Detector(
             self.profile,
             self.scorer,
-            Source(self.settings.input_topic, number),
+            Source(self.topic, number),
             share=1.0 / self.count,
             max_keys=self.settings.max_keys,
             lap=self.stages.lap,
@@ -105,47 +83,70 @@ class Job:
         return Partition(detector, self.decoder, self.sink, changelog, self.stages, self.fail)
 
     def _connect(self) -> None:
-        """Tie the agent and the signals to this job."""
-        app = self.app
-        source = app.topic(
-            self.settings.input_topic, key_serializer="raw", value_serializer="raw", acks=False
+        """Tie agents, tasks and signals to this job."""
+        app, route = self.app, self.settings.route
+        source = app.topic(self.topic, partitions=self.count, internal=route, acks=False)
+        app.agent(source, name="detect")(self._detect)
+        if route:
+            app.agent(app.topic(self.settings.input_topic, acks=False), name="route")(self._route)
+        app.task(self._release_regularly)
+        app.task(self._look_for_strays)
+        app.on_partitions_revoked.connect(self._on_revoked)
+        app.on_before_shutdown.connect(self._on_shutdown)
+
+    async def _detect(self, stream: Any) -> None:
+        await self.sink.start()
+        async for event in stream.events():
+            try:
+                await self.store.partition(event.message.partition).on_run(event.message.value)
+            except Exception as error:
+                # Faust would acknowledge the run and go on without it.
+                self.fail(error)
+
+    async def _route(self, stream: Any) -> None:
+        await self.sink.start()
+        async for event in stream.events():
+            try:
+                await self.router.on_run(event.message.partition, event.message.value)
+            except Exception as error:
+                self.fail(error)
+
+    async def _release_regularly(self) -> None:
+        while not self.app.should_stop:
+            await asyncio.sleep(RELEASE_EVERY)
+            if not self.app.rebalancing:
+                await self.release()
+
+    async def _look_for_strays(self) -> None:
+        while not self.app.should_stop:
+            await asyncio.sleep(LOOK_EVERY)
+            held = {number: p.detector.windows.slots for number, p in self.store.partitions.items()}
+            if found := strays(held):
+                log.warning(
+                    "%s of topic %s hold events of the same %s: its window is torn in two; key the source's "
+                    "records by it, or set route=true",
+                    f"partitions {', '.join(map(str, found))}",
+                    self.topic,
+                    self.profile.noun,
+                )
+                return
+
+    async def _on_revoked(self, *_args: Any, **_kwargs: Any) -> None:
+        await self.drain()
+
+    async def _on_shutdown(self, *_args: Any, **_kwargs: Any) -> None:
+        await self.drain()
+        await self.sink.stop()
+        log.info(
+            "done: %s", orjson.dumps(self.stages.summary()).decode(), extra={"summary": self.stages.summary()}
         )
 
-        @app.agent(source)
-        async def detect(stream: Any) -> None:
-            await self.sink.start()
-            async for event in stream.events():
-                try:
-                    await self.store.partition(event.message.partition).on_run(event.message.value)
-                except Exception as error:
-                    # Faust would acknowledge the run and go on without it.
-                    self.fail(error)
-
-        @app.task
-        async def release() -> None:
-            while not app.should_stop:
-                await asyncio.sleep(RELEASE_EVERY)
-                if not app.rebalancing:
-                    await self.release()
-
-        @app.on_partitions_revoked.connect
-        async def _revoked(*_args: Any, **_kwargs: Any) -> None:
-            await self.drain()
-
-        @app.on_before_shutdown.connect
-        async def _shutdown(*_args: Any, **_kwargs: Any) -> None:
-            await self.drain()
-            await self.sink.stop()
-            log.info("done", extra={"summary": self.stages.summary()})
-
     async def release(self) -> None:
-        """Commit the offsets whose alerts and state are acknowledged."""
-        topic = self.settings.input_topic
-        offsets = {
-            TP(topic, number): partition.released
-            for number, partition in self.store.partitions.items()
-            if partition.released is not None
-        }
+        """Commit the offsets whose alerts and state are acknowledged, and those of the events sent on."""
+        offsets = {TP(self.settings.input_topic, number): at for number, at in self.router.released.items()}
+        for number, partition in self.store.partitions.items():
+            if partition.released is not None:
+                offsets[TP(self.topic, number)] = partition.released
         fresh = {tp: offset for tp, offset in offsets.items() if self._released.get(tp) != offset}
         if fresh:
             await self.app.consumer.release(fresh)

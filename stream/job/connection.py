@@ -1,7 +1,6 @@
-"""How the worker's asyncio clients reach the brokers: TLS, SASL, and the first question asked of them."""
+"""What Faust must know to reach the brokers, and the first question asked of them."""
 
 import asyncio
-import ssl
 from typing import Any
 
 import faust
@@ -9,51 +8,21 @@ from aiokafka import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from stream.errors import BrokerError
+from stream.job.clients import client_arguments, password, tls
 from stream.settings import Settings
 
 
-def tls(settings: Settings) -> ssl.SSLContext | None:
-    """The TLS context that the settings ask for, if any."""
-    if not settings.security_protocol.endswith("SSL"):
-        return None
-    context = ssl.create_default_context(cafile=str(settings.tls_ca) if settings.tls_ca else None)
-    if settings.tls_cert and settings.tls_key:
-        secret = settings.tls_key_password
-        context.load_cert_chain(
-            settings.tls_cert, settings.tls_key, secret.get_secret_value() if secret else None
-        )
-    return context
-
-
-def client_arguments(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments of every aiokafka client."""
-    arguments: dict[str, Any] = {
-        "bootstrap_servers": settings.kafka,
-        "security_protocol": settings.security_protocol,
-        "ssl_context": tls(settings),
-    }
-    if settings.security_protocol.startswith("SASL"):
-        arguments["sasl_mechanism"] = settings.sasl_mechanism
-        arguments["sasl_plain_username"] = settings.sasl_username
-        arguments["sasl_plain_password"] = _password(settings)
-    return arguments
-
-
 def credentials(settings: Settings) -> Any:
-    """Faust's form of the same."""
+    """How Faust logs in; None where nobody has to."""
     context = tls(settings)
     if settings.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             username=settings.sasl_username,
-            password=_password(settings),
+            password=password(settings),
             mechanism=settings.sasl_mechanism,
             ssl_context=context,
         )
     return faust.SSLCredentials(context) if context else None
-
-
-def _password(settings: Settings) -> str:
-    return settings.sasl_password.get_secret_value() if settings.sasl_password else ""
 
 
 def partition_count(settings: Settings, topic: str) -> int:

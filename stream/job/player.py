@@ -132,11 +132,10 @@ async def _play(
         while sent < len(run):
             now = time.perf_counter() - begin
             stop = int(np.searchsorted(due, now, "right"))
-            if stop == sent:
-                await asyncio.sleep(max(due[sent] - now, TICK_SECONDS))
-                continue
             await sender.send(run[sent:stop])
             on_sent(stop - sent)
+            if stop < len(run):
+                await asyncio.sleep(max(due[stop] - now, TICK_SECONDS))
             sent = stop
         played += len(run)
     await sender.drain(0)

@@ -56,6 +56,22 @@ class Sink:
         )
         return sent
 
+    async def route(self, topic: str, partition: int, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """Append keys and values to a partition, in as few batches as they fit into."""
+        batch, sent = self._producer.create_batch(), []
+        for key, value in pairs:
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                sent.append(await self._send(batch, topic, partition))
+                batch = self._producer.create_batch()
+                batch.append(key=key, value=value, timestamp=None)
+        sent.append(await self._send(batch, topic, partition))
+        await asyncio.gather(*sent)
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> Acknowledgement:
+        batch.close()
+        sent: Acknowledgement = await self._producer.send_batch(batch, topic, partition=partition)
+        return sent
+
     async def changelog(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         """Append the records as one batch, whole or not at all. Returns the offset of the last one."""
         batch = self._producer.create_batch()
@@ -65,6 +81,5 @@ class Sink:
                     f"changelog {topic}[{partition}]: {len(records)} records do not fit into one batch of {MAX_BATCH} "
                     "bytes, so the state can't be written whole; lower the setting `batch` or the profile's `window`"
                 )
-        batch.close()
-        sent = await self._producer.send_batch(batch, topic, partition=partition)
+        sent = await self._send(batch, topic, partition)
         return int((await sent).offset) + len(records) - 1

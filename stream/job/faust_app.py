@@ -1,0 +1,36 @@
+"""Faust, as this job wants it: no web server, runs of records, and no commits of its own."""
+
+import tempfile
+
+import faust
+
+from stream.job.connection import credentials
+from stream.job.transport import RunConsumer, RunTransport
+from stream.settings import Settings
+
+
+def faust_app(settings: Settings) -> faust.App:
+    """An app without agents or tables yet; its data folder is a temporary one, empty but for what Faust leaves."""
+    app = faust.App(
+        settings.application_id,
+        broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
+        broker_credentials=credentials(settings),
+        broker_session_timeout=settings.session_timeout,
+        broker_request_timeout=max(90.0, settings.session_timeout + 5),
+        broker_max_poll_records=2 * settings.batch,
+        consumer_auto_offset_reset="earliest",
+        consumer_group_instance_id=settings.instance_id,
+        consumer_max_fetch_size=4 << 20,
+        datadir=tempfile.mkdtemp(prefix="onsight-"),
+        key_serializer="raw",
+        value_serializer="raw",
+        stream_buffer_maxsize=4,
+        stream_wait_empty=False,
+        table_standby_replicas=settings.standby_replicas,
+        topic_disable_leader=True,
+        topic_replication_factor=settings.replication,
+        web_enabled=False,
+    )
+    RunConsumer.run_limit = settings.batch
+    app.transport = RunTransport(app.conf.broker, app)
+    return app

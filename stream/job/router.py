@@ -1,0 +1,37 @@
+"""Sends events on to a topic keyed by their entity, for sources that are not partitioned by it.
+
+As Kafka Streams' repartition topics do. A run's offset is released once every event of it has been acknowledged;
+after a crash some events may be sent on twice.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from stream.events import Decoder
+from stream.job.sink import Sink
+from stream.partitioner import partition_of
+
+
+class Router:
+    """Routes runs of records to `topic` of `partitions` partitions. released: offsets that may be committed."""
+
+    def __init__(self, decoder: Decoder, sink: Sink, topic: str, partitions: int) -> None:
+        self.released: dict[int, int] = {}
+        self._decoder, self._sink, self._topic, self._partitions = decoder, sink, topic, partitions
+
+    async def on_run(self, partition: int, records: Sequence[Any]) -> None:
+        """Send the good events of one partition's run on as they came, and the bad ones to the dead letters."""
+        offset = np.fromiter((record.offset for record in records), np.int64, len(records))
+        batch, rejects = self._decoder.decode(None, [record.value for record in records], offset)
+        owed = [await self._sink.dead_letter(reject, records[reject.index]) for reject in rejects]
+        by_partition: dict[int, list[tuple[bytes, bytes]]] = defaultdict(list)
+        for entity, at in zip(batch.entity, np.searchsorted(offset, batch.offset).tolist(), strict=True):
+            key = entity.encode()
+            by_partition[partition_of(key, self._partitions)].append((key, records[at].value))
+        sending = (self._sink.route(self._topic, to, pairs) for to, pairs in by_partition.items())
+        await asyncio.gather(*owed, *sending)
+        self.released[partition] = int(offset[-1]) + 1
