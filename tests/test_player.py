@@ -33,8 +33,8 @@ def test_events_are_sorted_as_far_as_the_buffer_reaches(times: list[int], lookah
     events = [Event(time, b"%d" % number, b"") for number, time in enumerate(times)]
     assert sorted(in_time_order(events, lookahead)) == sorted(events)
     assert list(in_time_order(events, len(events) + 1)) == sorted(events, key=lambda event: event.time)
-    late = [sum(later < time for later in times[number:]) for number, time in enumerate(times)]
-    if max(late, default=0) < lookahead:
+    overtaken_by = [sum(earlier > time for earlier in times[:number]) for number, time in enumerate(times)]
+    if max(overtaken_by, default=0) <= lookahead:
         assert [event.time for event in in_time_order(events, lookahead)] == sorted(times)
 
 
