@@ -6,6 +6,7 @@ To make that file again: `python -m stream.sandbox.lock > stream/sandbox/kafka-4
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from stream.errors import BrokerError
 
 LOCK = Path(__file__).with_name("kafka-4.1.0.lock")
 FETCHERS = 4
+LINE = re.compile(r"(?P<sha256>[0-9a-f]{64})  (?P<coordinate>[^\s:/]+:[^\s:/]+:[^\s:/]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,19 @@ def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def read_lock(lock: Path = LOCK) -> tuple[Jar, ...]:
-    """The pinned jars, in class path order."""
-    lines = [line.split() for line in lock.read_text().splitlines() if not line.startswith("#")]
-    return tuple(Jar(coordinate, sha256) for sha256, coordinate in lines)
+    """The pinned jars, in class path order. Raises BrokerError where a line holds no digest and coordinate."""
+    jars = []
+    for number, line in enumerate(lock.read_text().splitlines(), start=1):
+        if line.startswith("#"):
+            continue
+        pinned = LINE.fullmatch(line)
+        if not pinned:
+            raise BrokerError(
+                f"{lock}:{number}: expected a SHA-256 and group:artifact:version, saw {line!r}. "
+                f"Make the file again: python -m stream.sandbox.lock > {lock}"
+            )
+        jars.append(Jar(pinned["coordinate"], pinned["sha256"]))
+    return tuple(jars)
 
 
 def kafka_jars(cache: Path | None = None, lock: Path = LOCK) -> tuple[Path, ...]:
@@ -70,7 +82,7 @@ def check(path: Path, jar: Jar) -> None:
     if seen != jar.sha256:
         raise BrokerError(
             f"{path} is not the pinned {jar.coordinate}: expected SHA-256 {jar.sha256}, saw {seen}. "
-            "Delete the file to fetch it again; if it comes back the same, don't run it."
+            "Delete the file, if it is still there, to fetch it again; if it comes back the same, don't run it."
         )
 
 
