@@ -52,7 +52,12 @@ def _harmless(values: list[bytes], limits: Limits) -> bool:
         spare = len(values) - 1  # each of the other records has a bracket of its own, or is no object
         if joined.count(b"{") + joined.count(b"[") - spare <= limits.max_depth:
             return True
-    return all(value.count(b"{") + value.count(b"[") <= limits.max_depth for value in values)
+    return all(_brackets(value) <= limits.max_depth for value in values)
+
+
+def _brackets(value: bytes) -> int:
+    """How many objects and lists the text opens: at least as many as are nested."""
+    return value.count(b"{") + value.count(b"[")
 
 
 def _load_one(key: bytes | None, value: bytes | None, limits: Limits) -> dict[str, Any] | Fault:
@@ -74,7 +79,7 @@ def _load_one(key: bytes | None, value: bytes | None, limits: Limits) -> dict[st
         )
     if not isinstance(record, dict):
         return "not-an-object", f"the value is {json_name(record)}, expected an object", ""
-    if _deeper_than(limits.max_depth, record):
+    if _brackets(value) > limits.max_depth and _deeper_than(limits.max_depth, record):
         return "too-deep", f"objects and lists are nested more than {limits.max_depth} deep", ""
     return record
 
