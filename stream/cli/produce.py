@@ -1,7 +1,5 @@
 """`onsight produce`: play a file into a topic."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -52,6 +50,7 @@ def command(
     import asyncio
     from collections import Counter
 
+    from stream.cli.progress import progress
     from stream.events import Decoder, Reject
     from stream.files import read
     from stream.job.connection import partition_count
@@ -71,30 +70,9 @@ def command(
 
     events = in_time_order(file_events(source, Decoder(profile), count))
     total = sum(map(len, read(source, ())))
-    with _progress(total, shown=not as_json) as advance:
+    with progress(total, shown=not as_json) as advance:
         played = asyncio.run(play(settings, settings.input_topic, events, Pace(rate, speed), advance))
     _report(played, dict(left_out), settings.input_topic, as_json)
-
-
-@contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error; yields what advances it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]:,.0f} events/s"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
-        task = progress.add_task("", total=total, rate=0.0)
-
-        def advance(count: int) -> None:
-            progress.update(task, advance=count, rate=progress.tasks[0].speed or 0.0)
-
-        yield advance
 
 
 def _report(played: int, left_out: dict[str, int], topic: str, as_json: bool) -> None:
