@@ -219,7 +219,7 @@ def _check_keys(section: Section, kind: Kind, of: Counted) -> None:
 
 def _alerts(section: Section) -> AlertRule:
     per_day = section.number("per_day", "more than 0", lambda n: n > 0)
-    p = section.number("p", "more than 0 and less than 1", lambda n: 0 < n < 1)
+    p = section.number("p", "more than 0 and at most 1", lambda n: 0 < n <= 1)
     if section.has("per_day") == section.has("p"):
         seen = "and p are both given" if section.has("p") else "and p are both missing"
         section.wrong("per_day", seen, "exactly one: an alert budget (per_day) or a fixed p-value (p)")

@@ -94,7 +94,7 @@ def test_a_profile_loads_from_a_path(tmp_path) -> None:
             "features[5].seconds is '.inf', expected a number",
         ),
         ("name: gap", "name: pulse", "ward.yaml:8: features[3].name is 'pulse' a second time, expected a"),
-        ("{p: 0.001}", "{p: 1.5}", "ward.yaml:11: alerts.p is 1.5, expected more than 0 and less than 1"),
+        ("{p: 0.001}", "{p: 1.5}", "ward.yaml:11: alerts.p is 1.5, expected more than 0 and at most 1"),
         ("{p: 0.001}", "{p: 0.1, per_day: 5}", "ward.yaml:11: alerts.per_day and p are both given, expected"),
         (
             "{p: 0.001}",
