@@ -64,7 +64,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
             "unreadable events",
             many,
             copies,
-            {**kept, "retention.ms": str(14 * DAY_MS), "max.message.bytes": str(2 * MIB)},
+            {**kept, "retention.ms": str(14 * DAY_MS), "max.message.bytes": str(16 * MIB)},
         ),
         TopicSpec(
             settings.models_topic,

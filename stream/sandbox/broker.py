@@ -144,13 +144,8 @@ def _start_keeper(
     try:
         properties = folder / "server.properties"
         properties.write_text(server_properties(port, controller_port, folder / "data", extra))
-        java = [
-            str(_java()),
-            *JAVA_OPTIONS,
-            f"-Djava.io.tmpdir={folder}",
-            "-cp",
-            os.pathsep.join(map(str, jars)),
-        ]
+        class_path = os.pathsep.join(map(str, jars))
+        java = [str(_java()), *JAVA_OPTIONS, f"-Djava.io.tmpdir={folder}", "-cp", class_path]
         commands = [
             [
                 *java,
