@@ -36,7 +36,7 @@ def _configure_logging(settings: Settings) -> None:
     handler.setFormatter(JsonLines() if json else text)
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     # What Faust and its client say of themselves matters when something is wrong.
-    for name in ("faust", "mode", "aiokafka"):
+    for name in ("faust", "mode", "aiokafka", "stream.job.transport", "stream.job.store"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 

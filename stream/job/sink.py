@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from stream.alerts import Alert
 from stream.dead_letters import dead_letter
@@ -14,6 +15,7 @@ from stream.records import Record
 from stream.settings import Settings
 
 MAX_BATCH = 16 << 20  # bytes: a changelog batch is appended whole, and is larger than Kafka's usual message
+CUT = 256 << 10  # bytes kept of a dead letter that its topic would not take whole
 
 Acknowledgement = asyncio.Future[Any]
 
@@ -32,11 +34,15 @@ class Sink:
             "max_request_size": MAX_BATCH + 4096,
         }
         self._producer: Any = None
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Connect; aiokafka wants its producer made inside the running loop."""
-        self._producer = AIOKafkaProducer(**self._arguments)
-        await self._producer.start()
+        """Connect, once; aiokafka wants its producer made inside the running loop."""
+        async with self._starting:
+            if self._producer is None:
+                producer = AIOKafkaProducer(**self._arguments)
+                await producer.start()
+                self._producer = producer
 
     async def stop(self) -> None:
         if self._producer is not None:
@@ -51,10 +57,17 @@ class Sink:
     async def dead_letter(self, reject: Reject, record: Any) -> Acknowledgement:
         """Send a record that could not be read as it came, with its reason in the headers."""
         headers = dead_letter(reject, record.topic, record.partition)
-        sent: Acknowledgement = await self._producer.send(
-            self._dead_letters, record.value, key=record.key, headers=headers
-        )
-        return sent
+        return asyncio.ensure_future(self._bury(record.key, record.value, headers))
+
+    async def _bury(self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:
+        try:
+            await self._producer.send_and_wait(self._dead_letters, value, key=key, headers=headers)
+        except MessageSizeTooLargeError:
+            # The topic takes less than the source gave: its beginning and its size are kept, and the offset.
+            cut = [*headers, ("truncated-from", str(len(value or b"")).encode())]
+            await self._producer.send_and_wait(
+                self._dead_letters, (value or b"")[:CUT], key=(key or b"")[:CUT], headers=cut
+            )
 
     async def route(self, topic: str, partition: int, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         """Append keys and values to a partition, in as few batches as they fit into."""
