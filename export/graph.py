@@ -80,6 +80,29 @@ class Graph:
         self._nodes.append(helper.make_node(kind, names, [output], name=f"{output}_{kind}", **attributes))
         return Value(self, output)
 
+    def op_second(self, kind: str, *inputs: "Value | float | Sequence[int]", **attributes: object) -> Value:
+        """Add one node with two outputs, of which only the second is wanted."""
+        value = self.op(kind, *inputs, **attributes)
+        second = f"{value.name}_second"
+        self._nodes[-1].output.append(second)
+        return Value(self, second)
+
+    def cast(self, value: Value) -> Value:
+        """To float32."""
+        return self.op("Cast", value, to=onnx.TensorProto.FLOAT)
+
+    def sum(self, value: Value, axis: int, keepdims: int = 1) -> Value:
+        """The sum along one axis, which stays as 1 unless `keepdims` is 0."""
+        return self.op("ReduceSum", value, [axis], keepdims=keepdims)
+
+    def squeeze(self, value: Value, axis: int) -> Value:
+        """Take out one axis of length 1."""
+        return self.op("Squeeze", value, [axis])
+
+    def unsqueeze(self, value: Value, axis: int) -> Value:
+        """Put in one axis of length 1."""
+        return self.op("Unsqueeze", value, [axis])
+
     def model(self) -> onnx.ModelProto:
         """The checked model."""
         graph = helper.make_graph(

@@ -1,107 +1,246 @@
-"""v0"""
-from export.graph import Graph, Value
+"""The nearest-neighbour scorer as an ONNX graph: the baseline, built without any training.
+
+An event is compared with two references, the rows of its own window and the peers. In each:
+
+1. Number columns are put on a robust scale: a centre one reweighting step from the mean towards the median, and
+   the squared mean root of the absolute deviations from it, which for normal data is their median, as in a
+   MAD. A short window borrows its scale from the peers.
+2. The distance to the neighbours is the harmonic mean of the squared distances to the rows, so that the nearest
+   few decide, softened by BANDWIDTH. It rises with every distance, and so along every ray, without bound.
+3. It is divided by what is typical here: the same distance of ANCHORS rows of the reference to the other rows.
+   The anchors are those whose distance from the centre is nearest to the average one.
+4. Categories, missing values and columns that never change are counted: a value that fewer than NEIGHBOURS
+   rows share is a surprise, the greater the more rows there are.
+
+The two are averaged, the window with the weight of its rows, the peers with at most PEER_ROWS. Rows labelled as
+confirmed anomalies are left out of both.
+
+Sums over columns and over peers are matrix products: a reduction along an axis of odd length starts its vector
+loop where memory is aligned, and would give an event other last bits in another place of the batch.
+
+Shapes: N events of the reference (B for windows, 1 for peers), M its rows (R or P), F columns.
+"""
+
+from dataclasses import dataclass
+
 import onnx
+from onnx import TensorProto
 
-def sq(g, x, axis): return g.op("Squeeze", x, [axis])
-def un(g, x, axis): return g.op("Unsqueeze", x, [axis])
+from export.graph import Graph, Value
+from stream.artifact import INPUTS
 
-def reference(g, raw, keep, query, sign, number, low, shrink, prior=None):
-    """raw [N,F,M], keep [N,M]; query [B,F]"""
-    nan = g.op("IsNaN", raw)
-    x = g.op("Where", nan, 0.0, raw)
-    ok = g.op("Cast", g.op("Not", nan), to=1)
-    col = un(g, keep, 2)                       # N,M,1
-    n = g.op("ReduceSum", keep, [1], keepdims=1)           # N,1
-    nf3 = ok @ col
-    nfs = g.op("Max", nf3, 1.0)
-    mean = (x @ col) / nfs
-    v = (x - mean) * ok
-    a0 = g.op("Abs", v)
-    s0 = (a0 @ col) / nfs
-    om = ok / (a0 + (s0 * 0.1 + 1e-30))
-    m = ((om * v) @ col) / g.op("Max", om @ col, 1e-30)
-    y = (v - m) * ok
-    s = g.op("Sqrt", g.op("Abs", y)) @ col / nfs
-    s = s * s
-    if prior is not None:
-        n3 = un(g, n, 2)
-        s = (s * n3 + prior * 4.0) / (n3 + 4.0)
-    centre = mean + m
-    const = g.op("Cast", g.op("LessOrEqual", s, g.op("Abs", centre) * 3e-7 + 1e-30), to=1)
-    live = (1.0 - const) * number               # N,F,1
-    a = live * sign / (s + const)
-    z = y * a
-    q3 = un(g, query, 2)
-    qnan = g.op("IsNaN", q3)
-    qok = g.op("Cast", g.op("Not", qnan), to=1)
-    q0 = g.op("Clip", g.op("Where", qnan, 0.0, q3), -1e37, 1e37)
-    zq = g.op("Clip", (q0 - centre) * a, -1e15, 1e15)
-    # leave-one-out
-    h2 = 0.05
-    c = g.op("Clip", z, -6.0, 6.0)
-    ones = g.op("ConstantOfShape", g.op("Concat", [1], g.op("Shape", query, start=1, end=2), axis=0), value=onnx.numpy_helper.from_array(__import__("numpy").ones(1,"float32")))
-    nn = ones @ (c * c)                        # N,1,M
-    one = nn * 0.0 + 1.0
-    A = g.op("Transpose", g.op("Concat", c * -2.0, nn, one, axis=1), perm=[0, 2, 1])
-    Bm = g.op("Concat", c, one, nn + h2, axis=1)
-    K = 1.0 / g.op("Max", A @ Bm, h2 * 0.5)
-    S = g.op("Max", sq(g, K @ col, 2) - keep * (1 / h2), 0.0) + 1.0     # N,M
-    T = g.op("Sqrt", 1.0 / S)
-    n1 = g.op("Max", n, 1.0)
-    cal = g.op("Max", g.op("ReduceSum", T * keep, [1], keepdims=1) / n1, 1e-6)
-    # query
-    d = g.op("Max", zq - z, low)
-    d = d * qok
-    d2 = d * d
-    D = g.op("Squeeze", ones @ d2, [1])                           # B,M
-    k = keep / (D + h2)
-    Sq = g.op("ReduceSum", k, [1], keepdims=1)
-    Sq = g.op("Max", Sq, 1e-37)
-    t = g.op("Sqrt", 1.0 / Sq) / cal
-    # novelty
-    eq = g.op("Cast", g.op("Equal", raw, q3), to=1) @ col
-    count = qok * (eq * (1.0 - live) + nf3 * live) + (1.0 - qok) * (un(g, n, 2) - nf3)
-    n3 = un(g, n1, 2)
-    same = g.op("Min", g.op("Max", n3, 1.0), 5.0)
-    nov = g.op("Max", 1.0 - count / same, 0.0)
-    side = g.op("Cast", g.op("GreaterOrEqual", (q0 - centre) * sign * (0.0 - low0(g, low)), 0.0), to=1) if False else None
-    nov = nov * (n3 * 8.0 / (n3 + 8.0))
-    N = g.op("ReduceSum", sq(g, nov, 2), [1], keepdims=1)
-    # attribution
-    w = k / Sq
-    w = w * w
-    gf = d2 @ un(g, w, 2)
-    tot = g.op("ReduceSum", gf, [1], keepdims=1)
-    share = gf / (tot + 1e-30) * un(g, t, 2) + nov
-    return t + N, sq(g, share, 2), n, s
+NEIGHBOURS = 5
+ANCHORS = 4
+PEER_ROWS = 8
+SCALE_ROWS = 4
+BANDWIDTH = 0.5
+SURPRISE = 0.25
+UNVARIED = 8.0
+FARTHEST = 1e15
+RECIPE = {
+    "kind": "nearest neighbours",
+    "neighbours": NEIGHBOURS,
+    "anchors": ANCHORS,
+    "peer_rows": PEER_ROWS,
+    "scale_rows": SCALE_ROWS,
+    "bandwidth": BANDWIDTH,
+    "surprise": SURPRISE,
+    "unvaried": UNVARIED,
+}
+SOURCES: tuple[str, ...] = ()
 
-def build():
-    g = Graph("knn")
-    query = g.input("query", "BF"); window = g.input("window", "BRF"); wmask = g.input("window_mask", "BR"); wlabel = g.input("window_label", "BR")
-    peers = g.input("peers", "PF"); pmask = g.input("peers_mask", "P"); plabel = g.input("peers_label", "P")
-    category = g.input("category", "F"); direction = g.input("direction", "F")
-    number = 1.0 - un(g, category, 1)
-    dr = un(g, direction, 1)
-    ab = g.op("Abs", dr)
-    sign = 1.0 - (ab - dr)                    # -1 for direction -1 else 1 (ab-dr = 2)
-    low = (ab - 1.0) * 1e18 
-    wk = wmask * (1.0 - g.op("Relu", wlabel))
-    pk = un(g, pmask * (1.0 - g.op("Relu", plabel)), 0)
-    up, sp, k, scale = reference(g, un(g, g.op("Transpose", peers, perm=[1, 0]), 0), pk, query, sign, number, low, 0)
-    uw, sw, n, _ = reference(g, g.op("Transpose", window, perm=[0, 2, 1]), wk, query, sign, number, low, 4, scale)
-    k = g.op("Min", k, 8.0)
-    tot = n + k
-    none = g.op("Cast", g.op("Equal", tot, 0.0), to=1)
-    u = (uw * n + up * k + none) / (tot + none)
-    r = g.op("Sqrt", g.op("Sqrt", u))
-    score = 1.0 - 1.0 / (1.0 + r)
-    g.output("score", sq(g, score, 1), ["B"])
-    share = sw * n + sp * k
-    F = g.op("Cast", g.op("Shape", query, start=1, end=2), to=1)
-    st = g.op("ReduceSum", share, [1], keepdims=1)
-    z = g.op("Cast", g.op("LessOrEqual", st, 1e-30), to=1)
-    g.output("attribution", (share + z / F) / (st + z * 1.0) , "BF")
-    return g.model()
 
-RECIPE = {"kind": "knn"}
-SOURCES = ()
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What the profile says about the columns."""
+
+    each: Value  # [F, 1], all 1: a product with it sums over the columns
+    number: Value  # [F], 1 for numbers, 0 for categories
+    coded: Value  # bool [F], true for categories
+    place: Value  # [C, F], where each of the C categories is
+    sign: Value  # [F], -1 where low is strange, else 1: what is strange points upwards
+    floor: Value  # [F], the least standing a query may take: 0 where only one side is strange, else very low
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The events, with missing values taken out."""
+
+    raw: Value  # [B, F]
+    missing: Value  # bool [B, F]
+    value: Value  # [B, F], 0 where missing
+    present: Value  # [B, F], 1 or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Rows to compare with, on their own scale."""
+
+    own: bool  # each event has its own (N = B), or all share one (N = 1)
+    rows: Value  # [N, F, M], as they came
+    keep: Value  # [N, M], 1 for a row that counts
+    dropped: Value  # bool [N, M], the others
+    count: Value  # [N, 1]
+    present: Value  # [N, F], how many rows have a value
+    centre: Value  # [N, F]
+    root: Value  # [N, F], square root of the scale
+    limit: Value  # [N, F], the farthest standing: a column that never varies has no scale to tell far from farther
+    gain: Value  # [N, F], 1 / scale with the column's sign; 0 for categories
+    z: Value  # [N, F, M], the rows on their scale, 0 where missing or dropped
+
+
+def build() -> onnx.ModelProto:
+    """The graph, following version 1 of the model contract."""
+    graph = Graph("knn")
+    x = {name: graph.input(name, axes) for name, axes in INPUTS.items()}
+    columns = _columns(graph, x["category"], x["direction"])
+    query = _query(graph, x["query"])
+    kept = graph.unsqueeze(_kept(graph, x["peers_mask"], x["peers_label"]), 0)
+    rows = graph.unsqueeze(graph.op("Transpose", x["peers"], perm=[1, 0]), 0)
+    peers = _reference(graph, rows, kept, columns, None)
+    rows = graph.op("Transpose", x["window"], perm=[0, 2, 1])
+    window = _reference(graph, rows, _kept(graph, x["window_mask"], x["window_label"]), columns, peers)
+    own, own_share = _strangeness(graph, query, window, columns)
+    other, other_share = _strangeness(graph, query, peers, columns)
+    weight = graph.op("Min", peers.count, float(PEER_ROWS))
+    total = window.count + weight
+    nothing = graph.cast(graph.op("Equal", total, 0.0))
+    strange = (own * window.count + other * weight + nothing) / (total + nothing)
+    root = graph.op("Sqrt", graph.op("Sqrt", strange))
+    graph.output("score", graph.squeeze(1.0 - 1.0 / (root + 1.0), 1), "B")
+    share = own_share * window.count + other_share * weight
+    share = share + (share @ columns.each * 1e-6 + 1e-30)
+    graph.output("attribution", share / (share @ columns.each), "BF")
+    return graph.model()
+
+
+def _columns(graph: Graph, category: Value, direction: Value) -> Columns:
+    one_sided = graph.op("Abs", direction)
+    coded = graph.op("Cast", category, to=TensorProto.BOOL)
+    square = graph.op("Shape", category)
+    diagonal = graph.op("EyeLike", graph.op("ConstantOfShape", graph.op("Concat", square, square, axis=0)))
+    return Columns(
+        each=graph.unsqueeze(one_sided * 0.0 + 1.0, 1),
+        number=1.0 - category,
+        coded=coded,
+        place=graph.op("Compress", diagonal, coded, axis=0),
+        sign=1.0 - (one_sided - direction),
+        floor=(one_sided - 1.0) * FARTHEST,
+    )
+
+
+def _query(graph: Graph, raw: Value) -> Query:
+    missing = graph.op("IsNaN", raw)
+    value = graph.op("Clip", graph.op("Where", missing, 0.0, raw), -1e37, 1e37)
+    return Query(raw, missing, value, present=graph.cast(graph.op("Not", missing)))
+
+
+def _kept(graph: Graph, mask: Value, label: Value) -> Value:
+    """1 for rows that are present and not labelled as confirmed anomalies."""
+    return mask * (1.0 - graph.op("Relu", label))
+
+
+def _reference(
+    graph: Graph, rows: Value, keep: Value, columns: Columns, prior: Reference | None
+) -> Reference:
+    """Put `rows` [N, F, M] on their robust scale, to which `prior` lends SCALE_ROWS rows."""
+    dropped = graph.op("Equal", keep, 0.0)
+    absent = graph.op("Or", graph.op("IsNaN", rows), graph.unsqueeze(dropped, 1))
+    ok = graph.cast(graph.op("Not", absent))
+    count, present = graph.sum(keep, 1), graph.sum(ok, 2, keepdims=0)
+    divisor = graph.op("Max", present, 1.0)
+    value = graph.op("Where", absent, 0.0, rows)
+    average = graph.sum(value, 2, keepdims=0) / divisor
+    apart = (value - graph.unsqueeze(average, 2)) * ok
+    distance = graph.op("Abs", apart)
+    nearby = graph.sum(distance, 2, keepdims=0) / divisor * 0.3 + 1e-30
+    weight = ok / (distance + graph.unsqueeze(nearby, 2))
+    step = graph.sum(weight * apart, 2, keepdims=0) / (graph.sum(weight, 2, keepdims=0) + 1e-30)
+    centred = (apart - graph.unsqueeze(step, 2)) * ok
+    root = graph.sum(graph.op("Sqrt", graph.op("Abs", centred)), 2, keepdims=0)
+    if prior is None:
+        root = root / divisor
+    else:
+        borrowed = graph.op("Min", prior.count, float(SCALE_ROWS))
+        root = (root + prior.root * borrowed) / graph.op("Max", present + borrowed, 1.0)
+    scale, centre = root * root, average + step
+    least = graph.op("Abs", centre) * 1e-5 + 1e-30
+    limit = graph.op("Where", graph.op("LessOrEqual", scale, least), UNVARIED, FARTHEST)
+    gain = columns.number * columns.sign / graph.op("Max", scale, least)
+    z = centred * graph.unsqueeze(gain, 2)
+    return Reference(prior is not None, rows, keep, dropped, count, present, centre, root, limit, gain, z)
+
+
+def _strangeness(graph: Graph, query: Query, reference: Reference, columns: Columns) -> tuple[Value, Value]:
+    """How strange each event is here [B, 1], about 1 for a usual one, and each column's part of it [B, F]."""
+    standing = (query.value - reference.centre) * reference.gain
+    low = graph.op("Max", columns.floor, 0.0 - reference.limit)
+    standing = graph.op("Min", graph.op("Max", standing, low), reference.limit)
+    apart = graph.unsqueeze(standing, 2) - reference.z
+    square = apart * apart
+    distance = graph.squeeze(graph.unsqueeze(query.present, 1) @ square, 1)
+    nearness = reference.keep / (distance + BANDWIDTH)
+    each = graph.unsqueeze(reference.keep, 2)
+    total = graph.squeeze(graph.unsqueeze(nearness, 1) @ each, 1)
+    total = graph.op("Max", total, 1e-37)
+    far = graph.op("Sqrt", 1.0 / total) / _typical(graph, reference)
+    surprise = _surprise(graph, query, reference, columns)
+    share = nearness / total
+    part = graph.squeeze(square @ graph.unsqueeze(share * share, 2), 2) * query.present
+    part = part / (part @ columns.each + 1e-30) * far + surprise
+    return far + surprise @ columns.each, part
+
+
+def _typical(graph: Graph, reference: Reference) -> Value:
+    """The average distance [N, 1] of the anchors to their neighbours, themselves left out."""
+    z = reference.z
+    norm = graph.sum(z * z, 1, keepdims=0)
+    radius = graph.op("Sqrt", norm)
+    average = graph.sum(radius, 1) / graph.op("Max", reference.count, 1.0)
+    order = graph.op("Where", reference.dropped, 1e30, graph.op("Abs", radius - average))
+    number = graph.op("Min", graph.op("Shape", norm, start=1, end=2), [ANCHORS])
+    anchors = graph.op_second("TopK", order, number, largest=0)
+    shape = graph.op("Concat", graph.op("Shape", z, start=0, end=2), number, axis=0)
+    point = graph.op("GatherElements", z, graph.op("Expand", graph.unsqueeze(anchors, 1), shape), axis=2)
+    own = graph.unsqueeze(graph.sum(point * point, 1, keepdims=0) + BANDWIDTH, 2)
+    cross = graph.op("Transpose", point * -2.0, perm=[0, 2, 1]) @ z
+    distance = cross + graph.unsqueeze(norm, 1) + own
+    nearness = graph.squeeze((1.0 / distance) @ graph.unsqueeze(reference.keep, 2), 2) - 1.0 / BANDWIDTH
+    far = graph.sum(graph.op("Sqrt", 1.0 / (graph.op("Relu", nearness) + 0.2)), 1)
+    return graph.op("Max", far / graph.op("Max", graph.cast(number), 1.0), 1e-3)
+
+
+def _surprise(graph: Graph, query: Query, reference: Reference, columns: Columns) -> Value:
+    """How rare [B, F] the value of a category is here, or a value's being missing (or not)."""
+    count, keep = reference.count, reference.keep
+    enough = graph.op("Clip", count, 1.0, float(NEIGHBOURS))
+    alike = graph.op("Where", query.missing, count - reference.present, reference.present)
+    rare = graph.op("Relu", 1.0 - alike / enough) * ((count - alike) / (alike + 2.0))
+    rows = graph.op("Compress", reference.rows, columns.coded, axis=1)
+    code = graph.unsqueeze(graph.op("Compress", query.raw, columns.coded, axis=1), 2)
+    equal = graph.squeeze(graph.cast(graph.op("Equal", rows, code)) @ graph.unsqueeze(keep, 2), 2)
+    present = graph.op("Compress", query.present, columns.coded, axis=1)
+    new = graph.op("Relu", 1.0 - equal / enough) * present
+    new = new * _steadiness(graph, rows, reference, new)
+    return (rare + new @ columns.place) * SURPRISE
+
+
+def _steadiness(graph: Graph, rows: Value, reference: Reference, new: Value) -> Value:
+    """For `rows` [N, C, M] of categories how seldom [N, C] their values are new among themselves.
+
+    Only worked out where some event's value is `new` [B, C]: comparing all pairs of rows is the dearest step.
+    """
+    shape = graph.op("Shape", rows, start=0, end=2)
+    asked = new if reference.own else graph.op("ReduceMax", new, [0])
+    pairs = graph.op("Transpose", graph.op("NonZero", asked), perm=[1, 0])
+    at = graph.squeeze(graph.op("Slice", pairs, [0], [1], [1]), 1)
+    row = graph.op("GatherND", rows, pairs)
+    keep = graph.op("Gather", reference.keep, at, axis=0)
+    count = graph.op("Gather", reference.count, at, axis=0)
+    equal = graph.cast(graph.op("Equal", graph.unsqueeze(row, 2), graph.unsqueeze(row, 1)))
+    others = graph.squeeze(equal @ graph.unsqueeze(keep, 2), 2) - 1.0
+    enough = graph.op("Clip", count - 1.0, 1.0, float(NEIGHBOURS))
+    single = graph.op("Clip", 1.0 - others / enough, 0.0, 1.0)
+    fresh = graph.sum(single * keep, 1)
+    steady = graph.squeeze((count - fresh) / (fresh + 2.0), 1)
+    return graph.op("ScatterND", graph.op("ConstantOfShape", shape), pairs, steady)

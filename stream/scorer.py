@@ -13,6 +13,7 @@ import onnxruntime
 from stream.artifact import INPUTS, OUTPUTS, Artifact, GoldenCase
 from stream.context import Context, Peers
 from stream.errors import ContractError
+from stream.prune import only_output
 
 TILE = 16
 TOLERANCE = 1e-5
@@ -40,10 +41,9 @@ class Scorer:
         self._category = np.asarray(category, np.float32)
         self._direction = np.asarray(direction, np.float32)
         self._batch = max(TILE, batch // TILE * TILE)
-        self._session = _open(artifact.model, threads)
-        _check_edges(self._session, str(artifact.path))
-        self._only_what_is_asked = onnxruntime.RunOptions()
-        self._only_what_is_asked.only_execute_path_to_fetches = True
+        self._sessions = {output: _open(only_output(artifact.model, output), threads) for output in OUTPUTS}
+        for output, session in self._sessions.items():
+            _check_edges(session, output, str(artifact.path))
 
     def warm_up(self, rows: int, peers: int) -> None:
         """Compare the golden scores, then score once at the shapes to come, so that the first event finds all ready.
@@ -90,7 +90,7 @@ class Scorer:
         return np.concatenate(parts)
 
     def _call(self, output: str, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        result: np.ndarray = self._session.run([output], inputs, self._only_what_is_asked)[0]
+        result: np.ndarray = self._sessions[output].run([output], inputs)[0]
         return result
 
     def _check_golden(self, case: GoldenCase) -> None:
@@ -122,10 +122,10 @@ def _open(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _check_edges(session: onnxruntime.InferenceSession, source: str) -> None:
+def _check_edges(session: onnxruntime.InferenceSession, output: str, source: str) -> None:
     for what, seen, expected in (
         ("input", session.get_inputs(), INPUTS),
-        ("output", session.get_outputs(), OUTPUTS),
+        ("output", session.get_outputs(), {output: OUTPUTS[output]}),
     ):
         ranks = {edge.name: (edge.type, len(edge.shape)) for edge in seen}
         wanted = {name: ("tensor(float)", len(axes)) for name, axes in expected.items()}

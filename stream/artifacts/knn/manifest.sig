@@ -1,1 +1,1 @@
-s7yzRh7G/Zcg1bvUT5jdjgmLC/1lwY5cVfsYcFNcx+k7eCKDjwB78f4lWvSmzjsyUNyyTwWMrl+PI8KbXHbhDg==
+YFI6K0ebcBed/svB+APMaeGGl6cTtNh75ViaKMGzy1ds7Lio6ECuxs5dSLUzQbBfQxesqVV+sxbhET9r0TdlAg==
