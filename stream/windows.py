@@ -1,7 +1,8 @@
 """Each entity's recent rows: one numpy arena per partition.
 
 An entity's window is a ring of R rows; event number n of an entity goes to row n % R. For the changelog a ring is cut
-into blocks of 8 rows, so that an event costs one small record and compaction keeps exactly the newest window.
+into blocks of 8 rows: an event costs one small record, an entity R/8 of them to recover, and compaction keeps exactly
+the newest window. `make bench B=changelog` compares that with single rows and with whole windows.
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,10 @@ class Windows:
 
     prefix = b"w"
 
-    def __init__(self, rows: int, columns: int, max_keys: int, epoch: int) -> None:
-        if rows % BLOCK:
-            raise ValueError(f"window rows must be a multiple of {BLOCK}, got {rows}")
-        self.rows, self.columns = rows, columns
+    def __init__(self, rows: int, columns: int, max_keys: int, epoch: int, block: int = BLOCK) -> None:
+        if rows % block:
+            raise ValueError(f"window rows must be a multiple of {block}, got {rows}")
+        self.rows, self.columns, self.block = rows, columns, block
         self.slots = Slots(max_keys, epoch)
         capacity = self.slots.capacity
         self.row = np.zeros((capacity, rows, columns), np.float32)
@@ -37,18 +38,18 @@ class Windows:
         self.count = np.zeros(capacity, np.int64)
         self.time = np.full(capacity, np.nan)
         self._labelled = False  # no label anywhere, as long as nobody gives a verdict
-        self._dirty = np.zeros((capacity, max(rows // BLOCK, 1)), bool)
+        self._dirty = np.zeros((capacity, max(rows // block, 1)), bool)
         self._tombstones: dict[bytes, None] = {}
         self._roll = (np.arange(max(rows, 1))[:, None] + np.arange(rows)) % max(rows, 1)
         self._present = (np.arange(rows) >= rows - np.arange(rows + 1)[:, None]).astype(np.float32)
-        self._block = np.dtype(
+        self._record = np.dtype(
             [
                 ("version", "u1"),
                 ("seen", "<i8"),
                 ("count", "<i8"),
                 ("time", "<f8"),
-                ("label", "i1", (BLOCK,)),
-                ("row", "<f4", (BLOCK, columns)),
+                ("label", "i1", (block,)),
+                ("row", "<f4", (block, columns)),
             ]
         )
 
@@ -102,7 +103,7 @@ class Windows:
             slot, ring = at.slot[last], position[last] % self.rows
             self.row[slot, ring] = fresh[last]
             self.label[slot, ring] = 0
-            self._dirty[slot, ring // BLOCK] = True
+            self._dirty[slot, ring // self.block] = True
         else:
             self._dirty[at.slot, 0] = True
         self.count[at.touched] += at.size
@@ -137,16 +138,16 @@ class Windows:
         return sorted(tombstones) + list(zip(keys, self._pack(slot, block), strict=True))
 
     def _pack(self, slot: np.ndarray, block: np.ndarray) -> list[bytes]:
-        packed = np.zeros(len(slot), self._block)
+        packed = np.zeros(len(slot), self._record)
         packed["version"] = VERSION
         packed["seen"] = self.slots.seen[slot]
         packed["count"] = self.count[slot]
         packed["time"] = self.time[slot]
         if self.rows:
-            shape = (-1, self.rows // BLOCK, BLOCK)
+            shape = (-1, self.rows // self.block, self.block)
             packed["label"] = self.label.reshape(shape)[slot, block]
             packed["row"] = self.row.reshape(*shape, self.columns)[slot, block]
-        size, data = self._block.itemsize, packed.tobytes()
+        size, data = self._record.itemsize, packed.tobytes()
         return [data[at : at + size] for at in range(0, len(data), size)]
 
     def snapshot(self) -> list[Record]:
@@ -166,7 +167,7 @@ class Windows:
             if slot is not None:
                 self._clear(slot)
         blocks = {key: value for key, value in newest.items() if value is not None}
-        size = self._block.itemsize
+        size = self._record.itemsize
         for value in blocks.values():
             if len(value) != size or value[0] != VERSION:
                 raise StateError(
@@ -177,11 +178,11 @@ class Windows:
         find = self.slots.find
         at = np.array([find(key[1:-1].decode()) for key in blocks], np.int64)
         block = np.array([key[-1] for key in blocks], np.int64)
-        self._unpack(np.frombuffer(b"".join(blocks.values()), self._block), at, block)
+        self._unpack(np.frombuffer(b"".join(blocks.values()), self._record), at, block)
 
     def _unpack(self, packed: np.ndarray, slot: np.ndarray, block: np.ndarray) -> None:
         if self.rows:
-            shape = (-1, self.rows // BLOCK, BLOCK)
+            shape = (-1, self.rows // self.block, self.block)
             self.label.reshape(shape)[slot, block] = packed["label"]
             self._labelled |= bool(packed["label"].any())
             self.row.reshape(*shape, self.columns)[slot, block] = packed["row"]
