@@ -10,12 +10,13 @@ class Stages:
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.done: Counter[str] = Counter()
-        self._last = 0.0
+        self._first = self._last = 0.0
         self._cpu_at_first: float | None = None
 
     def start(self) -> None:
         if self._cpu_at_first is None:
             self._cpu_at_first = process_time()
+            self._first = perf_counter()
         self._last = perf_counter()
 
     def lap(self, stage: str) -> None:
@@ -27,11 +28,13 @@ class Stages:
         self.done[what] += number
 
     def summary(self) -> dict[str, object]:
-        """Counts, wall microseconds an event by stage, and CPU microseconds an event of the whole process."""
+        """Counts, events a second from the first run to the last change written, wall microseconds an event by
+        stage, and CPU microseconds an event of the whole process."""
         events = max(self.done["events"], 1)
         spent = process_time() - (self._cpu_at_first or process_time())
         return {
             **self.done,
+            "events_per_s": round(self.done["events"] / max(self._last - self._first, 1e-9), 1),
             "cpu_us": round(spent / events * 1e6, 2),
             "stages_us": {name: round(value / events * 1e6, 3) for name, value in self.seconds.items()},
         }
