@@ -25,6 +25,7 @@ from stream.sandbox.fetch import kafka_jars
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
+BOOTSTRAP_MS = 10_000
 PORT_TRIES = 3
 CLUSTER_ID = "onsight-sandbox-broker"  # any 16 bytes in URL-safe base64
 
@@ -103,7 +104,7 @@ def answers(bootstrap: str) -> bool:
     host, _, port = bootstrap.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=1).close()
-        with KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=2000) as admin:
+        with KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=BOOTSTRAP_MS) as admin:
             return bool(admin.describe_cluster()["brokers"])
     except (OSError, KafkaError):
         return False
