@@ -2,10 +2,14 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from stream.errors import OnsightError
+
+if TYPE_CHECKING:
+    from export.contract import Finding
 
 KEYS = Path("~/.config/onsight/keys")
 
@@ -55,6 +59,43 @@ def knn(out: Path | None, key: Path) -> None:
     private = read_private_key(key.expanduser())
     write_artifact(folder, build(), private, name="knn", version="1", recipe=RECIPE, sources=SOURCES)
     click.echo(folder)
+
+
+@cli.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+def verify(artifact: Path, key: Path | None, as_json: bool) -> None:
+    """Hold the ARTIFACT folder against every sentence of the model contract; exit status 1 if one fails.
+
+    \b
+    Example:  onsight-export verify "$(onsight artifact)"
+    """
+    from export.contract import verify as hold
+    from stream.artifact import read_public_key
+
+    findings = hold(artifact, None if key is None else [read_public_key(key)])
+    passed = all(finding.passed for finding in findings)
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps({"artifact": str(artifact), "passed": passed, "checks": findings}))
+    else:
+        _print(findings)
+    sys.exit(0 if passed else 1)
+
+
+def _print(findings: "list[Finding]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "the contract says", "measured", "at most")
+    for finding in findings:
+        mark = "[green]pass[/]" if finding.passed else "[red]FAIL[/]"
+        table.add_row(mark, finding.sentence, finding.error or f"{finding.figure:.2g}", f"{finding.limit:g}")
+    Console().print(table)
 
 
 def main() -> None:
