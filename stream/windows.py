@@ -186,8 +186,9 @@ class Windows:
             self.label.reshape(shape)[slot, block] = packed["label"]
             self._labelled |= bool(packed["label"].any())
             self.row.reshape(*shape, self.columns)[slot, block] = packed["row"]
-        newest = np.argsort(packed["count"], kind="stable")
-        newer = newest[packed["count"][newest] >= self.count[slot[newest]]]
+        # By offset, not by count: an entity that was evicted and came back begins to count anew.
+        newest = np.argsort(packed["seen"], kind="stable")
+        newer = newest[packed["seen"][newest] >= self.slots.seen[slot[newest]]]
         self.count[slot[newer]] = packed["count"][newer]
         self.time[slot[newer]] = packed["time"][newer]
         self.slots.seen[slot[newer]] = packed["seen"][newer]
