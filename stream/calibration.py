@@ -3,10 +3,10 @@
 p = (1 + #{reference >= score}) / (n + 1) is never below 1 / (n + 1), and 50 alerts a day out of 100 million
 events ask for 5e-7. So the reference has levels, each reaching 64 times further back than the one before:
 
-    level 0    every score of the last 64 epochs          16,384 events
-    level 1    the 256 highest of each 64 epochs           1 million
-    level 2    the 256 highest of each 4,096 epochs       67 million
-    level 3    the 256 highest of each 262,144 epochs    4.3 billion
+    level 0    every score of the last 64 epochs          32,768 events
+    level 1    the 256 highest of each 64 epochs           2 million
+    level 2    the 256 highest of each 4,096 epochs       134 million
+    level 3    the 256 highest of each 262,144 epochs    8.6 billion
 
 The highest scores are all that a small p-value needs, so a level costs 64 KiB and counts them exactly.
 A score's p-value is the largest that any level in use gives it (plus the 1 / (n + 1) of the deepest): when

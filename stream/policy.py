@@ -7,12 +7,12 @@ declared alert budget when p <= threshold:
 - rule `per_day`: the threshold is the share of events that the budget allows, per_day / events a day at the
   pace seen in event time, at most 5 %. Until the reference is long enough to tell such a small p-value the
   threshold is the smallest that it can tell, 1 / (n + 1): only events stranger than everything before. Of
-  those there are about ln(n / 256) among n events, so a new stream alerts from its second epoch on and yet
+  those there are about ln(n / 512) among n events, so a new stream alerts from its second epoch on and yet
   spends only a few alerts while it is learning. A token bucket (`budget`) keeps floods inside the budget.
 
 Repeats of an entity fold into its latest alert (`suppression`) and cost no budget.
 
-The reference is frozen within an epoch (256 offsets of the partition) and grows in `close_epoch`, so where
+The reference is frozen within an epoch (512 offsets of the partition) and grows in `close_epoch`, so where
 batches begin and end changes nothing.
 """
 
