@@ -12,7 +12,6 @@ ROOT = Path(__file__).parent.parent
 FILES_AND_PROCESS = {
     "stream.files",
     "stream.malloc",
-    "stream.sample",
     "stream.scored_file",
     "stream.settings",
 }
