@@ -71,9 +71,11 @@ class Partition:
             await self.flush()
 
     async def _flush_soon(self) -> None:
-        await asyncio.sleep(LINGER)
+        """Flush until nothing is unwritten: a run may come while an earlier flush awaits its acknowledgement."""
         try:
-            await self.flush()
+            while self._unwritten:
+                await asyncio.sleep(LINGER)
+                await self.flush()
         except Exception as error:
             self._fail(error)
 
@@ -99,4 +101,4 @@ class Partition:
         """Finish: nothing runs any more when this returns."""
         await self.flush()
         if self._flusher is not None:
-            self._flusher.cancel()
+            await self._flusher
