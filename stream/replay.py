@@ -21,8 +21,6 @@ from stream.partitioner import partition_of
 from stream.profile import Profile
 from stream.scorer import Scorer
 
-TOPIC = "replay"
-
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -42,6 +40,7 @@ class Scored:
 class Replay:
     """One detector a partition, fed with batches whose offsets are positions in a file.
 
+    topic:  the source that alerts name, and a part of their ids
     events, alerts, rejects: how many there were so far, the rejects by reason
     """
 
@@ -50,13 +49,14 @@ class Replay:
         profile: Profile,
         scorer: Scorer,
         *,
+        topic: str = "replay",
         partitions: int = 1,
         max_keys: int = 100_000,
         lap: Callable[[str], None] = nothing,
     ) -> None:
         self.detectors = tuple(
             Detector(
-                profile, scorer, Source(TOPIC, number), share=1.0 / partitions, max_keys=max_keys, lap=lap
+                profile, scorer, Source(topic, number), share=1.0 / partitions, max_keys=max_keys, lap=lap
             )
             for number in range(partitions)
         )
