@@ -37,6 +37,7 @@ BANDWIDTH = 0.5
 SURPRISE = 0.25
 UNVARIED = 8.0
 FARTHEST = 1e15
+LARGEST = 1e35
 RECIPE = {
     "kind": "nearest neighbours",
     "neighbours": NEIGHBOURS,
@@ -131,8 +132,17 @@ def _columns(graph: Graph, category: Value, direction: Value) -> Columns:
 
 def _query(graph: Graph, raw: Value) -> Query:
     missing = graph.op("IsNaN", raw)
-    value = graph.op("Clip", graph.op("Where", missing, 0.0, raw), -1e37, 1e37)
-    return Query(raw, missing, value, present=graph.cast(graph.op("Not", missing)))
+    present = graph.cast(graph.op("Not", missing))
+    return Query(raw, missing, _finite(graph, raw), present)
+
+
+def _finite(graph: Graph, value: Value) -> Value:
+    """0 for a missing value, and nothing so large that a sum of it is infinite.
+
+    ThresholdedRelu gives 0 for all that is not above its threshold, and NaN is above nothing; Where costs seven
+    times as much.
+    """
+    return graph.op("Clip", graph.op("ThresholdedRelu", value, alpha=-3e38), -LARGEST, LARGEST)
 
 
 def _kept(graph: Graph, mask: Value, label: Value) -> Value:
@@ -149,8 +159,8 @@ def _reference(
     ok = graph.cast(graph.op("Not", absent))
     count, present = graph.sum(keep, 1), graph.sum(ok, 2, keepdims=0)
     divisor = graph.op("Max", present, 1.0)
-    value = graph.op("Where", absent, 0.0, rows)
-    average = graph.sum(value, 2, keepdims=0) / divisor
+    value = _finite(graph, rows)
+    average = graph.squeeze(value @ graph.unsqueeze(keep, 2), 2) / divisor
     apart = (value - graph.unsqueeze(average, 2)) * ok
     distance = graph.op("Abs", apart)
     nearby = graph.sum(distance, 2, keepdims=0) / divisor * 0.3 + 1e-30
@@ -180,8 +190,7 @@ def _strangeness(graph: Graph, query: Query, reference: Reference, columns: Colu
     square = apart * apart
     distance = graph.squeeze(graph.unsqueeze(query.present, 1) @ square, 1)
     nearness = reference.keep / (distance + BANDWIDTH)
-    each = graph.unsqueeze(reference.keep, 2)
-    total = graph.squeeze(graph.unsqueeze(nearness, 1) @ each, 1)
+    total = graph.sum(nearness, 1) if reference.own else nearness @ graph.op("Transpose", reference.keep)
     total = graph.op("Max", total, 1e-37)
     far = graph.op("Sqrt", 1.0 / total) / _typical(graph, reference)
     surprise = _surprise(graph, query, reference, columns)
@@ -205,7 +214,7 @@ def _typical(graph: Graph, reference: Reference) -> Value:
     own = graph.unsqueeze(graph.sum(point * point, 1, keepdims=0) + BANDWIDTH, 2)
     cross = graph.op("Transpose", point * -2.0, perm=[0, 2, 1]) @ z
     distance = cross + graph.unsqueeze(norm, 1) + own
-    nearness = graph.squeeze((1.0 / distance) @ graph.unsqueeze(reference.keep, 2), 2) - 1.0 / BANDWIDTH
+    nearness = graph.sum(graph.unsqueeze(reference.keep, 1) / distance, 2, keepdims=0) - 1.0 / BANDWIDTH
     far = graph.sum(graph.op("Sqrt", 1.0 / (graph.op("Relu", nearness) + 0.2)), 1)
     return graph.op("Max", far / graph.op("Max", graph.cast(number), 1.0), 1e-3)
 
@@ -218,7 +227,7 @@ def _surprise(graph: Graph, query: Query, reference: Reference, columns: Columns
     rare = graph.op("Relu", 1.0 - alike / enough) * ((count - alike) / (alike + 2.0))
     rows = graph.op("Compress", reference.rows, columns.coded, axis=1)
     code = graph.unsqueeze(graph.op("Compress", query.raw, columns.coded, axis=1), 2)
-    equal = graph.squeeze(graph.cast(graph.op("Equal", rows, code)) @ graph.unsqueeze(keep, 2), 2)
+    equal = graph.sum(graph.cast(graph.op("Equal", rows, code)) * graph.unsqueeze(keep, 1), 2, keepdims=0)
     present = graph.op("Compress", query.present, columns.coded, axis=1)
     new = graph.op("Relu", 1.0 - equal / enough) * present
     new = new * _steadiness(graph, rows, reference, new)

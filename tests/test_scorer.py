@@ -40,7 +40,7 @@ def ask(scorer: Scorer, inputs: Inputs, events: np.ndarray, output: str = "score
     seed=st.integers(0, 10_000),
     columns=st.integers(1, 12),
     rows=st.sampled_from([0, 8, 64]),
-    peers=st.sampled_from([0, 1, 100, 128]),
+    peers=st.sampled_from([0, 1, 37, 100, 128]),
     missing=st.sampled_from([0.0, 0.1]),
     data=st.data(),
 )

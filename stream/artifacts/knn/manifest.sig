@@ -1,1 +1,1 @@
-YFI6K0ebcBed/svB+APMaeGGl6cTtNh75ViaKMGzy1ds7Lio6ECuxs5dSLUzQbBfQxesqVV+sxbhET9r0TdlAg==
+sgV1BlqWZt5w57IXUKasiYu7evijlKu6ydFgk15jUfkuZgIXG3jpH1lsppyWGsiOubPF5t1ielqlW1VUuZmSCg==
