@@ -29,6 +29,8 @@ from stream.sandbox.world import (
 
 MONDAY_MS = 1_735_516_800_000  # 30 December 2024, 00:00 UTC: the stream's start
 DAY_MS = 86_400_000
+PER_OUTING = 1.25  # purchases, on average
+BREAK = 15 / 1440  # between the purchases of an outing, on average; days
 
 __all__ = ["KINDS", "Stream", "simulate"]
 
@@ -108,9 +110,7 @@ def simulate(cards: int, terminals: int, days: float, seed: int, *, fraud_rate: 
 
 def _honest(rng: np.random.Generator, world: World, days: float) -> Purchases:
     cards = world.cards
-    card = np.repeat(np.arange(len(cards.city)), rng.poisson(cards.per_day * days))
-    day, awake = _moments(rng, cards, card, days)
-    card, day = card[awake], day[awake]
+    card, day = _outings(rng, cards, days)
     away = cards.travels(card, day)
     buyer = np.where(away, cards.trip_city[card], cards.city[card])
     terminal = _choose_terminals(rng, world, card, buyer, away)
@@ -122,8 +122,24 @@ def _honest(rng: np.random.Generator, world: World, days: float) -> Purchases:
     return made
 
 
+def _outings(rng: np.random.Generator, cards: Cards, days: float) -> tuple[Ints, Floats]:
+    """The card and the moment in days of each purchase; [B] each.
+
+    Who goes out buys once or a few times within the hour.
+    """
+    going = np.repeat(np.arange(len(cards.city)), rng.poisson(cards.per_day * days / PER_OUTING))
+    start, awake = _moments(rng, cards, going, days)
+    going, start = going[awake], start[awake]
+    size = rng.geometric(1 / PER_OUTING, len(going))
+    outing = np.repeat(np.arange(len(going)), size)
+    nth = np.arange(len(outing)) - np.repeat(np.cumsum(size) - size, size)
+    day = start[outing] + nth * rng.gamma(2.0, BREAK / 2, len(outing))
+    before_the_end = day < days
+    return going[outing][before_the_end], day[before_the_end]
+
+
 def _moments(rng: np.random.Generator, cards: Cards, card: Ints, days: float) -> tuple[Floats, Bools]:
-    """For each purchase a moment in days and, as weekends differ, whether it takes place; [B] each."""
+    """For each outing a moment in days and, as weekends differ, whether it takes place; [B] each."""
     date = np.floor(rng.uniform(0, days, len(card)))
     hour = cards.hour[card] + rng.normal(0, 3.2, len(card))
     odd_hour = rng.random(len(card)) < 0.03

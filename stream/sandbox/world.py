@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FAVOURITES = 12  # K
+TRIPS = 0.04  # of a holder in 30 days, abroad
 HOMES = 14  # card holders live in the first cities of the list, and travel to any of another country
 CITIES = (
     ("FR", 48.86, 2.35),
@@ -130,7 +131,7 @@ def _cards(rng: np.random.Generator, count: int, days: float, terminals: Termina
     on_the_net = rng.random((count, FAVOURITES)) < 0.2
     where = np.where(on_the_net, len(CITIES), city[:, None])
     away = rng.integers(0, len(CITIES), count)
-    travels = (rng.random(count) < 0.2 * days / 30) & (COUNTRY[away] != COUNTRY[city])
+    travels = (rng.random(count) < TRIPS * days / 30) & (COUNTRY[away] != COUNTRY[city])
     start = rng.uniform(-5, days, count)
     return Cards(
         city=city,
