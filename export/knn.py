@@ -15,8 +15,8 @@ An event is compared with two references, the rows of its own window and the pee
 The two are averaged, the window with the weight of its rows, the peers with at most PEER_ROWS. Rows labelled as
 confirmed anomalies are left out of both.
 
-Sums over columns and over peers are matrix products: a reduction along an axis of odd length starts its vector
-loop where memory is aligned, and would give an event other last bits in another place of the batch.
+Sums over columns and over peers are of whole numbers, or matrix products: a reduction along an axis of odd length
+starts its vector loop where memory is aligned, and gives an event other last bits in another place of the batch.
 
 Shapes: N events of the reference (B for windows, 1 for peers), M its rows (R or P), F columns.
 """
@@ -249,7 +249,7 @@ def _steadiness(graph: Graph, rows: Value, reference: Reference, new: Value) -> 
     equal = graph.cast(graph.op("Equal", graph.unsqueeze(row, 2), graph.unsqueeze(row, 1)))
     others = graph.squeeze(equal @ graph.unsqueeze(keep, 2), 2) - 1.0
     enough = graph.op("Clip", count - 1.0, 1.0, float(NEIGHBOURS))
-    single = graph.op("Clip", 1.0 - others / enough, 0.0, 1.0)
-    fresh = graph.sum(single * keep, 1)
+    lacking = graph.op("Min", graph.op("Relu", enough - others), enough)
+    fresh = graph.sum(lacking * keep, 1) / enough
     steady = graph.squeeze((count - fresh) / (fresh + 2.0), 1)
     return graph.op("ScatterND", graph.op("ConstantOfShape", shape), pairs, steady)

@@ -1,1 +1,1 @@
-sgV1BlqWZt5w57IXUKasiYu7evijlKu6ydFgk15jUfkuZgIXG3jpH1lsppyWGsiOubPF5t1ielqlW1VUuZmSCg==
+6uU5dbeKVbMHBMbnscQXbnMOhK1aFrULCKFL/Jk9pKEU+3fgsMVwJiZ4zGuV++t/kjWxB1IcPWEa3hOjbdTCDA==
