@@ -132,17 +132,8 @@ def _columns(graph: Graph, category: Value, direction: Value) -> Columns:
 
 def _query(graph: Graph, raw: Value) -> Query:
     missing = graph.op("IsNaN", raw)
-    present = graph.cast(graph.op("Not", missing))
-    return Query(raw, missing, _finite(graph, raw), present)
-
-
-def _finite(graph: Graph, value: Value) -> Value:
-    """0 for a missing value, and nothing so large that a sum of it is infinite.
-
-    ThresholdedRelu gives 0 for all that is not above its threshold, and NaN is above nothing; Where costs seven
-    times as much.
-    """
-    return graph.op("Clip", graph.op("ThresholdedRelu", value, alpha=-3e38), -LARGEST, LARGEST)
+    value = graph.op("Clip", graph.op("Where", missing, 0.0, raw), -LARGEST, LARGEST)
+    return Query(raw, missing, value, graph.cast(graph.op("Not", missing)))
 
 
 def _kept(graph: Graph, mask: Value, label: Value) -> Value:
@@ -159,7 +150,10 @@ def _reference(
     ok = graph.cast(graph.op("Not", absent))
     count, present = graph.sum(keep, 1), graph.sum(ok, 2, keepdims=0)
     divisor = graph.op("Max", present, 1.0)
-    value = _finite(graph, rows)
+    value = graph.op(
+        "ThresholdedRelu", rows, alpha=float("-inf")
+    )  # 0 for NaN, at a seventh of the price of Where
+    value = graph.op("Clip", value, -LARGEST, LARGEST)
     average = graph.squeeze(value @ graph.unsqueeze(keep, 2), 2) / divisor
     apart = (value - graph.unsqueeze(average, 2)) * ok
     distance = graph.op("Abs", apart)

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from onnx import helper, numpy_helper
 
 from export.cli import cli
-from export.contract import CHECKS, Outputs, check, verify
+from export.checks import CHECKS, Outputs
+from export.contract import check, verify
 from export.golden import Inputs
 from export.knn import build
 from stream.artifact import OUTPUTS, shipped

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from export.contract import Model, Outputs, open_model
+from export.checks import Model, Outputs
+from export.contract import open_model
 from export.golden import Inputs, draw_inputs
 from export.knn import ANCHORS, BANDWIDTH, FARTHEST, NEIGHBOURS, PEER_ROWS, SCALE_ROWS, SURPRISE, UNVARIED
 from stream.artifact import load_artifact, shipped
