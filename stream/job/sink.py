@@ -15,13 +15,17 @@ from stream.records import Record
 from stream.settings import Settings
 
 MAX_BATCH = 16 << 20  # bytes: a changelog batch is appended whole, and is larger than Kafka's usual message
+USUAL_BATCH = 512 << 10  # bytes: topics take batches of up to 1 MiB, unless they say otherwise
 CUT = 256 << 10  # bytes kept of a dead letter that its topic would not take whole
 
 Acknowledgement = asyncio.Future[Any]
 
 
 class Sink:
-    """One idempotent producer for everything that a worker writes."""
+    """Idempotent producers for everything that a worker writes: one for single records, one for changelog batches.
+
+    A client has one batch size for all topics, and a batch as large as the changelog's is refused by any other.
+    """
 
     def __init__(self, settings: Settings, connection: Mapping[str, Any]) -> None:
         self._alerts, self._dead_letters = settings.alerts_topic, settings.dead_letters_topic
@@ -30,23 +34,24 @@ class Sink:
             "acks": "all",
             "enable_idempotence": True,
             "linger_ms": 0,
-            "max_batch_size": MAX_BATCH,
             "max_request_size": MAX_BATCH + 4096,
         }
         self._producer: Any = None
+        self._changelog: Any = None
         self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect, once; aiokafka wants its producer made inside the running loop."""
         async with self._starting:
             if self._producer is None:
-                producer = AIOKafkaProducer(**self._arguments)
-                await producer.start()
-                self._producer = producer
+                producer = AIOKafkaProducer(max_batch_size=USUAL_BATCH, **self._arguments)
+                changelog = AIOKafkaProducer(max_batch_size=MAX_BATCH, **self._arguments)
+                await asyncio.gather(producer.start(), changelog.start())
+                self._producer, self._changelog = producer, changelog
 
     async def stop(self) -> None:
         if self._producer is not None:
-            await self._producer.stop()
+            await asyncio.gather(self._producer.stop(), self._changelog.stop())
 
     async def alert(self, alert: Alert) -> Acknowledgement:
         sent: Acknowledgement = await self._producer.send(
@@ -74,25 +79,25 @@ class Sink:
         batch, sent = self._producer.create_batch(), []
         for key, value in pairs:
             if batch.append(key=key, value=value, timestamp=None) is None:
-                sent.append(await self._send(batch, topic, partition))
+                sent.append(await self._send(self._producer, batch, topic, partition))
                 batch = self._producer.create_batch()
                 batch.append(key=key, value=value, timestamp=None)
-        sent.append(await self._send(batch, topic, partition))
+        sent.append(await self._send(self._producer, batch, topic, partition))
         await asyncio.gather(*sent)
 
-    async def _send(self, batch: Any, topic: str, partition: int) -> Acknowledgement:
+    async def _send(self, producer: Any, batch: Any, topic: str, partition: int) -> Acknowledgement:
         batch.close()
-        sent: Acknowledgement = await self._producer.send_batch(batch, topic, partition=partition)
+        sent: Acknowledgement = await producer.send_batch(batch, topic, partition=partition)
         return sent
 
     async def changelog(self, topic: str, partition: int, records: Sequence[Record]) -> int:
         """Append the records as one batch, whole or not at all. Returns the offset of the last one."""
-        batch = self._producer.create_batch()
+        batch = self._changelog.create_batch()
         for key, value in records:
             if batch.append(key=key, value=value, timestamp=None) is None:
                 raise BrokerError(
                     f"changelog {topic}[{partition}]: {len(records)} records do not fit into one batch of {MAX_BATCH} "
                     "bytes, so the state can't be written whole; lower the setting `batch` or the profile's `window`"
                 )
-        sent = await self._send(batch, topic, partition)
+        sent = await self._send(self._changelog, batch, topic, partition)
         return int((await sent).offset) + len(records) - 1
