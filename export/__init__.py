@@ -1,1 +1,1 @@
-"""The offline exporter: builds, evaluates and writes signed artifacts. Imports stream/'s pure parts, never the reverse."""
+"""The offline exporter: builds, checks and writes signed artifacts. Imports stream/'s pure parts, never the reverse."""

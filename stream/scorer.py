@@ -2,7 +2,8 @@
 
 An event's score is the same to the last bit whatever batch it comes in and wherever it sits there: after a crash
 the same events come back in other batches, and must give the same alerts. Batches are therefore filled up to a
-multiple of `TILE` events, so that no kernel ever takes its path for a rest of a vector or for a single row.
+multiple of `TILE` events, so that no kernel ever takes its path for a rest of a vector or for a single row. (For
+windows this needs R, the number of rows, to be a multiple of 4; profiles ask for a multiple of 8.)
 """
 
 from collections.abc import Mapping

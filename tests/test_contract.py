@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from onnx import helper, numpy_helper
 
-from export.cli import cli
 from export.checks import CHECKS, Outputs
+from export.cli import cli
 from export.contract import check, verify
 from export.golden import Inputs
 from export.knn import build
