@@ -5,8 +5,8 @@ import click
 
 @click.command()
 @click.option("--seed", default=7, show_default=True, help="The same seed plays the same stream.")
-@click.option("--cards", default=1000, show_default=True, type=click.IntRange(20), help="Card holders.")
-@click.option("--days", default=90.0, show_default=True, type=click.FloatRange(2), help="Of event time.")
+@click.option("--cards", default=2000, show_default=True, type=click.IntRange(20), help="Card holders.")
+@click.option("--days", default=45.0, show_default=True, type=click.FloatRange(2), help="Of event time.")
 @click.option("--fast", is_flag=True, help="As fast as the broker takes the events.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object; progress on stderr.")
 def command(seed: int, cards: int, days: float, fast: bool, as_json: bool) -> None:

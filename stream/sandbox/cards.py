@@ -29,7 +29,6 @@ from stream.sandbox.world import (
 
 MONDAY_MS = 1_735_516_800_000  # 30 December 2024, 00:00 UTC: the stream's start
 DAY_MS = 86_400_000
-PER_OUTING = 1.25  # purchases, on average
 BREAK = 15 / 1440  # between the purchases of an outing, on average; days
 
 __all__ = ["KINDS", "Stream", "simulate"]
@@ -117,7 +116,7 @@ def _honest(rng: np.random.Generator, world: World, days: float) -> Purchases:
     present = rng.random(len(card)) < 0.01
     log_factor = np.where(present, rng.normal(1.3, 0.4, len(card)), np.where(away, 0.2, 0.0))
     made = buy(rng, world, card, day, terminal, buyer, log_factor)
-    new_device = (made["device"] >= 0) & (rng.random(len(card)) < 0.01)
+    new_device = (made["device"] >= 0) & (rng.random(len(card)) < 0.002)
     made["device"] = np.where(new_device, rng.integers(10**6, 10**7, len(card)), made["device"])
     return made
 
@@ -127,10 +126,10 @@ def _outings(rng: np.random.Generator, cards: Cards, days: float) -> tuple[Ints,
 
     Who goes out buys once or a few times within the hour.
     """
-    going = np.repeat(np.arange(len(cards.city)), rng.poisson(cards.per_day * days / PER_OUTING))
+    going = np.repeat(np.arange(len(cards.city)), rng.poisson(cards.per_day * days / cards.per_outing))
     start, awake = _moments(rng, cards, going, days)
     going, start = going[awake], start[awake]
-    size = rng.geometric(1 / PER_OUTING, len(going))
+    size = rng.geometric(1 / cards.per_outing[going])
     outing = np.repeat(np.arange(len(going)), size)
     nth = np.arange(len(outing)) - np.repeat(np.cumsum(size) - size, size)
     day = start[outing] + nth * rng.gamma(2.0, BREAK / 2, len(outing))

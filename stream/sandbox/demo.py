@@ -41,15 +41,20 @@ class View(Protocol):
 
 
 def run(options: Options, view: View) -> Summary:
-    """Play a stream before a worker, then look back on it. Raises BrokerError if not every event is scored."""
+    """Play a stream before a worker, then look back on it.
+
+    Raises BrokerError if the worker fails or not every event is scored.
+    """
     stream = simulate(options.cards, TERMINALS, options.days, options.seed, fraud_rate=FRAUD_RATE)
     records = tuple(stream.records())
     with stage(view.say) as settings:
         view.say(f"playing {len(stream):,} card transactions of {options.days:g} days before one worker")
         player = Player(settings, _events(stream, records), Pace() if options.fast else Pace(RATE))
-        with Worker(changed(settings)) as worker, watching(settings, len(stream)) as watch, player:
+        with Worker(changed(settings)) as worker, watching(settings, len(stream)) as watch:
+            _await(watch, worker)
             start = time.monotonic()
-            progress = _follow(watch, worker, player, view)
+            with player:
+                progress = _follow(watch, worker, player, view)
             seconds = time.monotonic() - start
             worker.stop()
     view.say("looking back: the same events through the detector in this process, and through its rivals")
@@ -61,6 +66,16 @@ def run(options: Options, view: View) -> Summary:
 def _events(stream: Stream, records: Sequence[tuple[bytes, bytes]]) -> Iterator[Event]:
     for moment, (key, value) in zip((stream.time_ms / 1000).tolist(), records, strict=True):
         yield Event(moment, key, value)
+
+
+def _await(watch: Watch, worker: Worker) -> None:
+    """Wait until the worker has its partitions: what it does from then on is what it does on other days."""
+    deadline = time.monotonic() + PATIENCE
+    while not watch.joined:
+        worker.check()
+        if time.monotonic() > deadline:
+            raise worker.failure(f"the worker did not join its group within {PATIENCE:.0f} s")
+        time.sleep(0.1)
 
 
 def _follow(watch: Watch, worker: Worker, player: Player, view: View) -> Progress:

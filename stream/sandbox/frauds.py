@@ -47,9 +47,9 @@ def _spread_out(rng: np.random.Generator, start: Floats, size: Ints, length: Flo
 def _stolen(rng: np.random.Generator, world: World, card: Ints, start: Floats) -> Purchases:
     """A burst of larger purchases near home at terminals new to the card; a third of thieves are timid."""
     size = rng.integers(4, 11, len(card))
-    incident, day = _spread_out(rng, start, size, rng.uniform(1, 8, len(card)) * HOUR)
+    incident, day = _spread_out(rng, start, size, rng.uniform(1, 4, len(card)) * HOUR)
     timid = rng.random(len(card)) < 0.33
-    larger = np.where(timid, rng.normal(0.2, 0.2, len(card)), rng.normal(1.2, 0.3, len(card)))
+    larger = np.where(timid, rng.normal(0.2, 0.2, len(card)), rng.normal(1.7, 0.3, len(card)))
     victim = card[incident]
     home = world.cards.city[victim]
     terminal = world.terminals.pick(rng, home)
@@ -105,7 +105,8 @@ def _compromised(
         home = world.cards.city[victim]
         online: Bools = rng.random(len(victim)) < 0.4
         terminal = world.terminals.pick(rng, np.where(online, len(CITIES), home))
-        made = buy(rng, world, victim, day, terminal, home, rng.normal(0.7, 0.3, len(victim)))
+        made = buy(rng, world, victim, day, terminal, home, rng.normal(1.2, 0.3, len(victim)))
+        made["device"] = np.where(online, _new_device(world, incident + 100_000), -1)
         made["incident"] = incident
         parts.append(made)
     return np.concatenate(parts)

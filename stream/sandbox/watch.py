@@ -65,6 +65,19 @@ class Watch:
         self._waiting: list[tuple[dict[str, Any], int]] = []  # alerts that came before their events
         self._scored: deque[tuple[float, int]] = deque()
 
+    @property
+    def joined(self) -> bool:
+        """Whether a worker has its partitions."""
+        from kafka.errors import KafkaError
+
+        try:
+            group = self._admin.describe_groups([self._settings.application_id])[self._settings.application_id]
+        except KafkaError as error:
+            if error.retriable:  # the group's coordinator is only just being made
+                return False
+            raise
+        return bool(group["group_state"] == "Stable" and group["members"])
+
     def look(self) -> Progress:
         """Take in what has come since the last look."""
         for records in self._consumer.poll(timeout_ms=POLL_MS, max_records=POLL_RECORDS).values():

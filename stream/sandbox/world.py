@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 FAVOURITES = 12  # K
-TRIPS = 0.04  # of a holder in 30 days, abroad
+TRIPS = 0.02  # of a holder in 30 days, abroad
 HOMES = 14  # card holders live in the first cities of the list, and travel to any of another country
 CITIES = (
     ("FR", 48.86, 2.35),
@@ -85,6 +85,7 @@ class Cards:
     per_day: Floats  # [C] purchases
     weekend: Floats  # [C] activity on Saturday and Sunday relative to other days
     hour: Floats  # [C] of the day around which most purchases are made, UTC
+    per_outing: Floats  # [C] purchases within an hour or so, on average
     log_amount: Floats  # [C] median of the amount, natural logarithm of EUR
     spread: Floats  # [C] standard deviation of the amount's logarithm
     favourites: Ints  # [C, K] terminals, the dearest first
@@ -129,6 +130,7 @@ def _terminals(rng: np.random.Generator, count: int) -> Terminals:
 def _cards(rng: np.random.Generator, count: int, days: float, terminals: Terminals) -> Cards:
     city = rng.integers(0, HOMES, count)
     on_the_net = rng.random((count, FAVOURITES)) < 0.2
+    on_the_net[:, 1] |= rng.random(count) < 0.7
     where = np.where(on_the_net, len(CITIES), city[:, None])
     away = rng.integers(0, len(CITIES), count)
     travels = (rng.random(count) < TRIPS * days / 30) & (COUNTRY[away] != COUNTRY[city])
@@ -136,11 +138,12 @@ def _cards(rng: np.random.Generator, count: int, days: float, terminals: Termina
     return Cards(
         city=city,
         place=np.round(PLACE[city] + rng.normal(0, 0.05, (count, 2)), 4),
-        per_day=np.clip(rng.lognormal(0.5, 0.6, count), 0.2, 12),
+        per_day=np.clip(rng.lognormal(0.4, 0.8, count), 0.2, 20),
         weekend=rng.uniform(0.5, 1.6, count),
         hour=np.where(rng.random(count) < 0.08, 22.5, rng.normal(14, 2, count)),
-        log_amount=rng.normal(3.3, 0.5, count),
-        spread=rng.uniform(0.35, 0.75, count),
+        per_outing=1 + 0.12 * rng.lognormal(0, 1.3, count),
+        log_amount=rng.normal(3.3, 0.9, count),
+        spread=rng.uniform(0.25, 0.55, count),
         favourites=terminals.pick(rng, where),
         trip_city=away,
         trip=np.stack([start, np.where(travels, start + rng.uniform(2, 12, count), start)], axis=1),
