@@ -1,0 +1,24 @@
+"""`python -m tests.bench` lists the benches, `python -m tests.bench NAME [options]` runs one."""
+
+import importlib
+
+import click
+
+BENCHES = ("throughput", "latency", "crash", "hostile", "replay", "changelog")
+
+
+@click.group(invoke_without_command=True, context_settings={"show_default": True})
+@click.pass_context
+def benches(context: click.Context) -> None:
+    """Benches of the event path, each on a broker that it starts itself (or that of ONSIGHT_KAFKA)."""
+    if context.invoked_subcommand is None:
+        for name, command in benches.commands.items():
+            click.echo(f"make bench B={name:<12}{command.get_short_help_str(limit=100)}")
+
+
+for name in BENCHES:
+    benches.add_command(importlib.import_module(f"tests.bench.{name}").command, name)
+
+
+if __name__ == "__main__":
+    benches(prog_name="python -m tests.bench")

@@ -1,0 +1,84 @@
+"""A worker as a process of its own: started, watched from outside (Linux's /proc), stopped or killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+
+from tests.bench.cluster import Cluster, GaveUp
+from tests.bench.report import say
+
+ONSIGHT = Path(sys.executable).with_name("onsight")
+STOP_SECONDS = 30.0
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Worker:
+    """One `onsight worker`; leaving its `with` block ends it, and shows its log when the bench gives up."""
+
+    def __init__(self, cluster: Cluster, group: str, **settings: str) -> None:
+        variables = {"kafka": cluster.bootstrap, "application_id": group, "instance_id": "bench", **settings}
+        environment = {f"ONSIGHT_{name.upper()}": value for name, value in variables.items()}
+        self._log = tempfile.TemporaryFile(mode="w+b")  # noqa: SIM115
+        self.started = time.time()
+        self._process = subprocess.Popen(
+            [str(ONSIGHT), "worker"], env={**os.environ, **environment}, stderr=self._log, stdout=self._log
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        if isinstance(error, GaveUp):
+            say(f"the worker's log:\n{self.log()[-4000:]}")
+        self._log.close()
+
+    def alive(self) -> None:
+        """Raise unless the process runs."""
+        if self._process.poll() is not None:
+            raise GaveUp(f"the worker ended by itself, with status {self._process.returncode}")
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def kill(self) -> None:
+        """`kill -9`, unless it has ended."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> dict[str, Any]:
+        """SIGTERM; returns the summary that a worker logs at its end."""
+        self.alive()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise GaveUp(f"the worker did not stop within {STOP_SECONDS:.0f} s") from None
+        for line in reversed(self.log().splitlines()):
+            if '"summary":' in line:
+                # Faust's worker writes escape sequences even to a file.
+                return dict(orjson.loads(line[line.index("{") :])["summary"])
+        raise GaveUp("the worker ended without a summary")
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the whole process so far, user and system."""
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / TICK
+
+    def peak_rss_mib(self) -> float:
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
