@@ -102,9 +102,11 @@ class Job:
 
     async def _detect(self, stream: Any) -> None:
         await self.sink.start()
+        fresh = True
         async for event in stream.events():
-            if not self.stages.done:
+            if fresh:
                 log.info("first run of events after the start")
+                fresh = False
             try:
                 await self.store.partition(event.message.partition).on_run(event.message.value)
             except Exception as error:

@@ -42,15 +42,19 @@ class Partition:
         self._stages, self._fail = stages, fail
         self._owed: list[Acknowledgement] = []
         self._unwritten = 0
+        self._open = True
         self._busy, self._writing = asyncio.Lock(), asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
 
     async def on_run(self, records: Sequence[Any]) -> None:
         """Score a run of records; those at or before the state's offset have been scored already."""
         async with self._busy:
+            if not self._open:
+                return  # not released: it comes again, to whoever owns the partition then
             offset = np.fromiter((record.offset for record in records), np.int64, len(records))
             known = int(np.searchsorted(offset, self.detector.offset, side="right"))
             records, offset = records[known:], offset[known:]
+            self._flush_later()
             if not len(records):
                 return
             self._stages.start()
@@ -65,17 +69,22 @@ class Partition:
                 self._owed.append(await self._sink.alert(alert))
             self._count(len(records), len(decisions.alerts), len(rejects))
             self._unwritten += len(records)
-            if self._flusher is None or self._flusher.done():
-                self._flusher = asyncio.create_task(self._flush_soon())
         if self._unwritten >= UNWRITTEN:
             await self.flush()
+
+    def _flush_later(self) -> None:
+        """Also for a run that was scored before a restart: its offset may not have been released then."""
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._flush_soon())
 
     async def _flush_soon(self) -> None:
         """Flush until nothing is unwritten: a run may come while an earlier flush awaits its acknowledgement."""
         try:
-            while self._unwritten:
+            while True:
                 await asyncio.sleep(LINGER)
                 await self.flush()
+                if not self._unwritten:
+                    return
         except Exception as error:
             self._fail(error)
 
@@ -98,7 +107,12 @@ class Partition:
             self.released = upto + 1 if upto >= 0 else None
 
     async def drain(self) -> None:
-        """Finish: nothing runs any more when this returns."""
+        """Finish: nothing runs any more when this returns, nor begins to until `reopen`."""
+        self._open = False
         await self.flush()
         if self._flusher is not None:
             await self._flusher
+
+    def reopen(self) -> None:
+        """Go on with the state as it is: the partition stayed here."""
+        self._open = True

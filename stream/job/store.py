@@ -59,11 +59,13 @@ class PartitionStore(base.Store):
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
-        """Forget the partitions whose changelog is no longer ours."""
+        """Forget the partitions whose changelog is no longer ours, and go on with the others."""
         changelog = self.table.changelog_topic.get_topic_name()
         for tp in revoked:
             if tp.topic == changelog:
                 self.partitions.pop(tp.partition, None)
+        for partition in self.partitions.values():
+            partition.reopen()
 
     async def drain(self) -> None:
         """Write all that every partition owes."""
