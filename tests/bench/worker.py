@@ -26,7 +26,9 @@ class Worker:
     def __init__(self, cluster: Cluster, group: str, **settings: str) -> None:
         variables = {"kafka": cluster.bootstrap, "application_id": group, "instance_id": "bench", **settings}
         environment = {f"ONSIGHT_{name.upper()}": value for name, value in variables.items()}
-        self._log = tempfile.TemporaryFile(mode="w+b")  # noqa: SIM115
+        self._folder = tempfile.TemporaryDirectory(prefix="onsight-bench-")  # all that a killed worker leaves
+        environment["TMPDIR"] = self._folder.name
+        self._log = Path(self._folder.name, "log").open("w+b")  # noqa: SIM115
         self.started = time.time()
         self._process = subprocess.Popen(
             [str(ONSIGHT), "worker"], env={**os.environ, **environment}, stderr=self._log, stdout=self._log
@@ -42,6 +44,7 @@ class Worker:
         if isinstance(error, GaveUp):
             say(f"the worker's log:\n{self.log()[-4000:]}")
         self._log.close()
+        self._folder.cleanup()
 
     def alive(self) -> None:
         """Raise unless the process runs."""
