@@ -21,16 +21,22 @@ def report(summary: Summary, console: Console) -> None:
         f"{summary.seconds:.0f} s. {own.alerts:,} alerts (budget: {summary.review.alerts_per_day:g} a day), "
         f"{own.false_alerts:,} of them false.",
         highlight=False,
+        soft_wrap=True,
     )
     if summary.latency_ms:
         p50, p99 = summary.latency_ms
-        console.print(f"From an event to its alert: p50 {p50:.0f} ms, p99 {p99:.0f} ms.", highlight=False)
+        console.print(
+            f"From an event to its alert: p50 {p50:.0f} ms, p99 {p99:.0f} ms.",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print(_kinds(summary.review.kinds))
     console.print(_methods(summary.review.methods))
     console.print(
         "The others choose their alerts at the end, with the whole stream before them; onsight chose live.",
         style="dim",
         highlight=False,
+        soft_wrap=True,
     )
     if summary.review.differing:
         console.print(
@@ -38,8 +44,9 @@ def report(summary: Summary, console: Console) -> None:
             "that should not be, please report it.",
             style="red",
             highlight=False,
+            soft_wrap=True,
         )
-    console.print(f"\n{NEXT}", highlight=False)
+    console.print(f"\n{NEXT}", highlight=False, soft_wrap=True)
 
 
 def _kinds(kinds: tuple[Kind, ...]) -> Table:
@@ -56,7 +63,7 @@ def _kinds(kinds: tuple[Kind, ...]) -> Table:
 
 def _methods(methods: tuple[Score, ...]) -> Table:
     table = _table(f"Caught with the same {methods[0].alerts:,} alerts")
-    table.add_column("method")
+    table.add_column("method", no_wrap=True)
     for name in (*methods[0].by_kind, "all"):
         table.add_column(name, justify="right")
     table.add_column("false alerts", justify="right")

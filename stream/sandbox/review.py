@@ -49,11 +49,11 @@ def _rivals(
     category = profile.category
     seen = ((rows, own_neighbours(rows, context, category)) for rows, context in contexts(profile, batches))
     rows, own = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-    yield "nearest neighbours, the card's own events", own
-    before_frauds = int(np.argmax(stream.fraud > 0))
+    yield "nearest neighbours, own card", own
+    before_frauds = max(1, int(np.argmax(stream.fraud > 0)))
     rng = np.random.default_rng(seed)
-    yield "nearest neighbours, events of all cards", all_neighbours(rows, category, before_frauds, rng)
-    yield "the largest amounts", stream.purchases["amount"].astype(np.float32)
+    yield "nearest neighbours, all cards", all_neighbours(rows, category, before_frauds, rng)
+    yield "largest amounts", stream.purchases["amount"].astype(np.float32)
 
 
 def _at_the_same_budget(strange: Floats, stream: Stream, profile: Profile, alerts: int) -> Outcome:

@@ -64,9 +64,9 @@ def all_neighbours(rows: Floats, category: Floats, past: int, rng: np.random.Gen
     """
     sample = rows[rng.choice(past, min(SAMPLE, past), replace=False)]
     numbers = category == 0
-    mean, spread = np.nanmean(rows[:past], axis=0), np.nanstd(rows[:past], axis=0)
-    scaled = [np.nan_to_num((part - mean) / np.where(spread > 0, spread, 1)) for part in (rows, sample)]
-    every, some = (part[:, numbers] for part in scaled)
+    mean, spread = np.nanmean(rows[:past, numbers], axis=0), np.nanstd(rows[:past, numbers], axis=0)
+    scale = np.where(spread > 0, spread, 1)
+    every, some = (np.nan_to_num((part[:, numbers] - mean) / scale) for part in (rows, sample))
     found = np.empty(len(rows), np.float32)
     for start in range(0, len(rows), EPOCH):
         part = slice(start, start + EPOCH)

@@ -71,7 +71,9 @@ class Watch:
         from kafka.errors import KafkaError
 
         try:
-            group = self._admin.describe_groups([self._settings.application_id])[self._settings.application_id]
+            group = self._admin.describe_groups([self._settings.application_id])[
+                self._settings.application_id
+            ]
         except KafkaError as error:
             if error.retriable:  # the group's coordinator is only just being made
                 return False
@@ -121,7 +123,6 @@ class Watch:
             self._scored.popleft()
         (since, first), passed = self._scored[0], now - self._scored[0][0]
         self.progress.rate = (self.progress.scored - first) / passed if now > since else 0.0
-
 
     def _committed(self) -> int:
         from kafka.errors import KafkaError
