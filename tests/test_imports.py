@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 # Edges of the process, each alone in its module; every other module right in stream/ belongs to the pure core.
 FILES_AND_PROCESS = {
     "stream.files",
-    "stream.malloc",
+    "stream.memory",
     "stream.scored_file",
     "stream.settings",
 }

@@ -88,7 +88,7 @@ def command(
     from stream.errors import InputError
     from stream.events import Decoder
     from stream.files import read_events
-    from stream.malloc import keep_freed_memory
+    from stream.memory import keep_freed_memory
     from stream.profile import load
 
     if source.resolve() in (output.resolve(), rejects_path and rejects_path.resolve()):

@@ -8,7 +8,7 @@ import faust
 import orjson
 
 from stream.job.app import CRASHED, Job
-from stream.malloc import keep_freed_memory
+from stream.memory import collect_rarely, keep_freed_memory
 from stream.settings import Settings
 
 
@@ -45,6 +45,7 @@ def run(settings: Settings) -> None:
     _configure_logging(settings)
     keep_freed_memory()
     job = Job(settings)
+    collect_rarely()
     worker = faust.Worker(job.app, loglevel=settings.log_level.upper(), quiet=True, override_logging=False)
     try:
         worker.execute_from_commandline()

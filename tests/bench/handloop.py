@@ -16,7 +16,7 @@ from stream.artifact import load_artifact
 from stream.columns import Codes
 from stream.events import EventBatch
 from stream.features import Features
-from stream.malloc import keep_freed_memory
+from stream.memory import keep_freed_memory
 from stream.peers import PeerSample
 from stream.profile import Profile, load
 from stream.scorer import Scorer
