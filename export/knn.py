@@ -1,14 +1,14 @@
-"""The nearest-neighbour scorer as an ONNX graph: the baseline, built without any training.
+"""The soft k-nearest-neighbour scorer as an ONNX graph: the baseline, built without any training.
 
 An event is compared with two references, the rows of its own window and the peers. In each:
 
 1. Number columns are put on a robust scale: a centre one reweighting step from the mean towards the median, and
-   the squared mean root of the absolute deviations from it, which for normal data is their median, as in a
-   MAD. A short window borrows its scale from the peers.
-2. The distance to the neighbours is the harmonic mean of the squared distances to the rows, so that the nearest
-   few decide, softened by BANDWIDTH. It rises with every distance, and so along every ray, without bound.
-3. It is divided by what is typical here: the same distance of ANCHORS rows of the reference to the other rows.
-   The anchors are those whose distance from the centre is nearest to the average one.
+   the squared mean root of the absolute deviations from it, which for normal data is their median, as in a MAD.
+   A short window borrows its scale from the peers.
+2. The distance to the neighbours is the harmonic mean of the squared distances to all rows, softened by BANDWIDTH:
+   the nearest few decide, with no fixed k (exactly 5: see LOG.md). It rises along every ray, without bound.
+3. It is divided by the same distance of ANCHORS rows of the reference to the other rows (leave-one-out): those
+   whose distance from the centre is nearest to the average one.
 4. Categories, missing values and columns that never change are counted: a value that fewer than NEIGHBOURS
    rows share is a surprise, the greater the more rows there are.
 
