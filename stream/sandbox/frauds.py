@@ -9,6 +9,7 @@ KINDS = ("honest", "stolen card", "card testing", "account takeover", "compromis
 STOLEN, TESTING, TAKEOVER, COMPROMISED = range(1, len(KINDS))
 QUIET, LAST = 0.25, 0.95  # frauds begin in this part of the stream: first everybody shows habits
 HOUR = 1 / 24  # in days
+THIEVES = 100_000  # number of the first device that a copied card is used on
 
 
 def plant(rng: np.random.Generator, world: World, honest: Purchases, days: float, rate: float) -> Purchases:
@@ -90,7 +91,7 @@ def _takeover(rng: np.random.Generator, world: World, card: Ints, start: Floats)
 def _compromised(
     rng: np.random.Generator, world: World, honest: Purchases, count: int, days: float
 ) -> Purchases:
-    """Some of the cards that were used at one terminal later make a few slightly unusual purchases."""
+    """Some of the cards that were used at one terminal later make a few larger purchases."""
     parts = []
     for incident in range(count):
         start = rng.uniform(QUIET, 0.7) * days
@@ -106,7 +107,7 @@ def _compromised(
         online: Bools = rng.random(len(victim)) < 0.4
         terminal = world.terminals.pick(rng, np.where(online, len(CITIES), home))
         made = buy(rng, world, victim, day, terminal, home, rng.normal(1.2, 0.3, len(victim)))
-        made["device"] = np.where(online, _new_device(world, incident + 100_000), -1)
+        made["device"] = np.where(online, _new_device(world, np.full(len(victim), THIEVES + incident)), -1)
         made["incident"] = incident
         parts.append(made)
     return np.concatenate(parts)
