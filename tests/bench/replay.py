@@ -1,4 +1,4 @@
-"""`onsight replay` of a year of card transactions, on one core."""
+"""`onsight replay` of four months of card transactions, on one core."""
 
 import os
 import subprocess
