@@ -36,7 +36,7 @@ def test_what_was_folded_lies_shortly_after_an_alert_of_its_card(seen: Hindsight
     assert len(folded)
     assert seen.outcome.alert[into].all()
     assert (STREAM.purchases["card"][folded] == STREAM.purchases["card"][into]).all()
-    assert (STREAM.time_ms[folded] - STREAM.time_ms[into] < 3_600_000).all()
+    assert (STREAM.time_ms[folded] - STREAM.time_ms[into] < load(str(PROFILE)).alerts.suppress * 1000).all()
     counted = sum(alert.related.count for alert in seen.alerts)
     assert 0 < counted <= len(folded)
 
