@@ -130,7 +130,8 @@ def _rate(look: Look) -> str:
         return f"{look.feature.name}: not known"
     count = look.show(look.value)
     about = "about " if "." in count else ""  # sliding counts are estimates between whole numbers
-    return f"{about}{count} {look.feature.name}{_typically(look)}"
+    name = look.feature.name.replace("events", "event", 1) if count == "1" else look.feature.name
+    return f"{about}{count} {name}{_typically(look)}"
 
 
 def _typically(look: Look) -> str:

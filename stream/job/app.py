@@ -18,7 +18,7 @@ from stream.job.faust_app import faust_app
 from stream.job.partition import Partition
 from stream.job.router import Router
 from stream.job.sink import MAX_BATCH, Sink
-from stream.job.stages import Stages
+from stream.job.stages import Stages, Stopwatch
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.profile import load
@@ -77,16 +77,17 @@ class Job:
         return store
 
     def _partition(self, number: int) -> Partition:
+        watch = Stopwatch(self.stages)
         detector = Detector(
             self.profile,
             self.scorer,
             Source(self.topic, number),
             share=1.0 / self.count,
             max_keys=self.settings.max_keys,
-            lap=self.stages.lap,
+            lap=watch.lap,
         )
         changelog = self.table.changelog_topic.get_topic_name()
-        return Partition(detector, self.decoder, self.sink, changelog, self.stages, self.fail)
+        return Partition(detector, self.decoder, self.sink, changelog, self.stages, watch, self.fail)
 
     def _connect(self) -> None:
         """Tie agents, tasks and signals to this job."""

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from stream.detector import Detector
-from stream.events import Decoder
+from stream.detector import Decisions, Detector
+from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
-from stream.job.stages import Stages
+from stream.job.stages import Stages, Stopwatch
 
 LINGER = 0.1  # seconds: changes of this long go into one changelog batch
+LARGE = 256  # events of a run that is scored in a thread, so that the next ones are fetched meanwhile
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
 
 
@@ -33,13 +34,14 @@ class Partition:
         sink: Sink,
         changelog: str,
         stages: Stages,
+        watch: Stopwatch,
         fail: Callable[[BaseException], None],
     ) -> None:
         self.detector = detector
         self.released: int | None = None
         self.persisted: int | None = None
         self._decoder, self._sink, self._changelog = decoder, sink, changelog
-        self._stages, self._fail = stages, fail
+        self._stages, self._watch, self._fail = stages, watch, fail
         self._owed: list[Acknowledgement] = []
         self._unwritten = 0
         self._open = True
@@ -57,20 +59,26 @@ class Partition:
             self._flush_later()
             if not len(records):
                 return
-            self._stages.start()
-            batch, rejects = self._decoder.decode(
-                [record.key for record in records], [record.value for record in records], offset
-            )
-            self._stages.lap("decode")
+            if len(records) < LARGE:
+                decisions, rejects = self._score(records, offset)
+            else:
+                decisions, rejects = await asyncio.to_thread(self._score, records, offset)
             for reject in rejects:
                 self._owed.append(await self._sink.dead_letter(reject, records[reject.index]))
-            decisions = self.detector.on_batch(batch, int(offset[-1]))
             for alert in decisions.alerts:
                 self._owed.append(await self._sink.alert(alert))
             self._count(len(records), len(decisions.alerts), len(rejects))
             self._unwritten += len(records)
         if self._unwritten >= UNWRITTEN:
             await self.flush()
+
+    def _score(self, records: Sequence[Any], offset: np.ndarray) -> tuple[Decisions, tuple[Reject, ...]]:
+        self._watch.start()
+        batch, rejects = self._decoder.decode(
+            [record.key for record in records], [record.value for record in records], offset
+        )
+        self._watch.lap("decode")
+        return self.detector.on_batch(batch, int(offset[-1])), rejects
 
     def _flush_later(self) -> None:
         """Also for a run that was scored before a restart: its offset may not have been released then."""
@@ -97,9 +105,9 @@ class Partition:
         async with self._writing:
             async with self._busy:
                 upto, owed, self._owed = self.detector.offset, self._owed, []
-                self._stages.start()
+                self._watch.start()
                 records, self._unwritten = self.detector.changes(), 0
-                self._stages.lap("changes")
+                self._watch.lap("changes")
             await asyncio.gather(*owed)
             if records:
                 partition = self.detector.source.partition
