@@ -80,12 +80,12 @@ class Graph:
         self._nodes.append(helper.make_node(kind, names, [output], name=f"{output}_{kind}", **attributes))
         return Value(self, output)
 
-    def op_second(self, kind: str, *inputs: "Value | float | Sequence[int]", **attributes: object) -> Value:
-        """Add one node with two outputs, of which only the second is wanted."""
-        value = self.op(kind, *inputs, **attributes)
-        second = f"{value.name}_second"
-        self._nodes[-1].output.append(second)
-        return Value(self, second)
+    def smallest(self, value: Value, number: Value) -> tuple[Value, Value]:
+        """The `number` [1] smallest values along the last axis in rising order, and their places there."""
+        least = self.op("TopK", value, number, largest=0)
+        places = f"{least.name}_places"
+        self._nodes[-1].output.append(places)
+        return least, Value(self, places)
 
     def cast(self, value: Value) -> Value:
         """To float32."""

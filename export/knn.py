@@ -1,28 +1,31 @@
-"""The soft k-nearest-neighbour scorer as an ONNX graph: the baseline, built without any training.
+"""The k-nearest-neighbour scorer as an ONNX graph: the baseline, built without any training.
 
 An event is compared with two references, the rows of its own window and the peers. In each:
 
 1. Number columns are put on a robust scale: a centre one reweighting step from the mean towards the median, and
    the squared mean root of the absolute deviations from it, which for normal data is their median, as in a MAD.
    A short window borrows its scale from the peers.
-2. The distance to the neighbours is the harmonic mean of the squared distances to all rows, softened by BANDWIDTH:
-   the nearest few decide, with no fixed k (exactly 5: see LOG.md). It rises along every ray, without bound.
-3. It is divided by the same distance of ANCHORS rows of the reference to the other rows (leave-one-out): those
-   whose distance from the centre is nearest to the average one.
+2. Strangeness is the mean distance to the NEIGHBOURS nearest rows, all of them where there are fewer. The distance
+   is sqrt(d**2 + BANDWIDTH), d the Euclidean one. It rises along every ray, without bound.
+3. It is divided by the mean distance of ANCHORS rows of the reference to their own NEIGHBOURS nearest, themselves
+   left out. The anchors are the rows whose distance from the centre is nearest to the average one. One more pair,
+   at distance 1, is presumed: it is all there is where the reference has a single row.
 4. Categories, missing values and columns that never change are counted: a value that fewer than NEIGHBOURS
    rows share is a surprise, the greater the more rows there are.
 
 The two are averaged, the window with the weight of its rows, the peers with at most PEER_ROWS. Rows labelled as
 confirmed anomalies are left out of both.
 
-Sums over columns and over peers are of whole numbers, or matrix products: a reduction along an axis of odd length
+Sums over columns, peers and neighbours are of whole numbers, or matrix products: a reduction along an odd length
 starts its vector loop where memory is aligned, and gives an event other last bits in another place of the batch.
 
 Shapes: N events of the reference (B for windows, 1 for peers), M its rows (R or P), F columns.
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
+import numpy as np
 import onnx
 from onnx import TensorProto
 
@@ -30,7 +33,7 @@ from export.graph import Graph, Value
 from stream.artifact import INPUTS
 
 NEIGHBOURS = 5
-ANCHORS = 4
+ANCHORS = 2
 PEER_ROWS = 8
 SCALE_ROWS = 4
 BANDWIDTH = 0.5
@@ -38,6 +41,7 @@ SURPRISE = 0.25
 UNVARIED = 8.0
 FARTHEST = 1e15
 LARGEST = 1e35
+AWAY = 1e38
 RECIPE = {
     "kind": "nearest neighbours",
     "neighbours": NEIGHBOURS,
@@ -80,7 +84,7 @@ class Reference:
     own: bool  # each event has its own (N = B), or all share one (N = 1)
     rows: Value  # [N, F, M], as they came
     keep: Value  # [N, M], 1 for a row that counts
-    dropped: Value  # bool [N, M], the others
+    away: Value  # [N, M], 0 for a row that counts, else a squared distance beyond all others
     count: Value  # [N, 1]
     present: Value  # [N, F], how many rows have a value
     centre: Value  # [N, F]
@@ -172,7 +176,8 @@ def _reference(
     limit = graph.op("Where", graph.op("LessOrEqual", scale, least), UNVARIED, FARTHEST)
     gain = columns.number * columns.sign / graph.op("Max", scale, least)
     z = centred * graph.unsqueeze(gain, 2)
-    return Reference(prior is not None, rows, keep, dropped, count, present, centre, root, limit, gain, z)
+    away = graph.op("Where", dropped, AWAY, 0.0)
+    return Reference(prior is not None, rows, keep, away, count, present, centre, root, limit, gain, z)
 
 
 def _strangeness(graph: Graph, query: Query, reference: Reference, columns: Columns) -> tuple[Value, Value]:
@@ -182,35 +187,49 @@ def _strangeness(graph: Graph, query: Query, reference: Reference, columns: Colu
     standing = graph.op("Min", graph.op("Max", standing, low), reference.limit)
     apart = graph.unsqueeze(standing, 2) - reference.z
     square = apart * apart
-    distance = graph.squeeze(graph.unsqueeze(query.present, 1) @ square, 1)
-    nearness = reference.keep / (distance + BANDWIDTH)
-    total = graph.sum(nearness, 1) if reference.own else nearness @ graph.op("Transpose", reference.keep)
-    total = graph.op("Max", total, 1e-37)
-    far = graph.op("Sqrt", 1.0 / total) / _typical(graph, reference)
+    distance = graph.squeeze(graph.unsqueeze(query.present, 1) @ square, 1) + reference.away
+    nearest, _ = graph.smallest(distance, _at_most(graph, reference, NEIGHBOURS))
+    neighbours = graph.op("Clip", reference.count, 1.0, float(NEIGHBOURS))
+    far = _total(graph, nearest) / neighbours / _typical(graph, reference)
     surprise = _surprise(graph, query, reference, columns)
-    share = nearness / total
-    part = graph.squeeze(square @ graph.unsqueeze(share * share, 2), 2) * query.present
+    near = graph.cast(graph.op("LessOrEqual", distance, graph.op("ReduceMax", nearest, [1])))
+    share = near * reference.keep / graph.op("Sqrt", distance + BANDWIDTH)
+    part = graph.squeeze(square @ graph.unsqueeze(share, 2), 2) * query.present
     part = part / (part @ columns.each + 1e-30) * far + surprise
     return far + surprise @ columns.each, part
 
 
 def _typical(graph: Graph, reference: Reference) -> Value:
-    """The average distance [N, 1] of the anchors to their neighbours, themselves left out."""
-    z = reference.z
+    """The mean distance [N, 1] of the anchors to their nearest neighbours, themselves left out."""
+    z, count = reference.z, reference.count
     norm = graph.sum(z * z, 1, keepdims=0)
     radius = graph.op("Sqrt", norm)
-    average = graph.sum(radius, 1) / graph.op("Max", reference.count, 1.0)
-    order = graph.op("Where", reference.dropped, 1e30, graph.op("Abs", radius - average))
-    number = graph.op("Min", graph.op("Shape", norm, start=1, end=2), [ANCHORS])
-    anchors = graph.op_second("TopK", order, number, largest=0)
+    average = graph.sum(radius, 1) / graph.op("Max", count, 1.0)
+    number = _at_most(graph, reference, ANCHORS)
+    _, anchors = graph.smallest(graph.op("Abs", radius - average) + reference.away, number)
     shape = graph.op("Concat", graph.op("Shape", z, start=0, end=2), number, axis=0)
     point = graph.op("GatherElements", z, graph.op("Expand", graph.unsqueeze(anchors, 1), shape), axis=2)
-    own = graph.unsqueeze(graph.sum(point * point, 1, keepdims=0) + BANDWIDTH, 2)
     cross = graph.op("Transpose", point * -2.0, perm=[0, 2, 1]) @ z
-    distance = cross + graph.unsqueeze(norm, 1) + own
-    nearness = graph.sum(graph.unsqueeze(reference.keep, 1) / distance, 2, keepdims=0) - 1.0 / BANDWIDTH
-    far = graph.sum(graph.op("Sqrt", 1.0 / (graph.op("Relu", nearness) + 0.2)), 1)
-    return graph.op("Max", far / graph.op("Max", graph.cast(number), 1.0), 1e-3)
+    norm = norm + reference.away
+    least, _ = graph.smallest(cross + graph.unsqueeze(norm, 1), _at_most(graph, reference, NEIGHBOURS + 1))
+    own = graph.unsqueeze(graph.op("GatherElements", norm, anchors, axis=1), 2)
+    total = graph.sum(_total(graph, graph.op("Relu", least + own)), 1, keepdims=0)
+    present = graph.op("Min", count, float(ANCHORS))
+    pairs = present * graph.op("Clip", count - 1.0, 0.0, float(NEIGHBOURS))
+    return (total - (present * sqrt(BANDWIDTH) - 1.0)) / (pairs + 1.0)
+
+
+def _at_most(graph: Graph, reference: Reference, number: int) -> Value:
+    """`number`, or that of the rows if they are fewer [1]."""
+    return graph.op("Min", graph.op("Shape", reference.keep, start=1), [number])
+
+
+def _total(graph: Graph, square: Value) -> Value:
+    """The sum [..., 1] of the distances with these squares [..., k], in which rows that are AWAY count as 0."""
+    counts = graph.op("Less", square, AWAY / 2)
+    distance = graph.op("Where", counts, graph.op("Sqrt", square + BANDWIDTH), 0.0)
+    ones = graph.constant(np.ones((NEIGHBOURS + 1, 1)))
+    return distance @ graph.op("Slice", ones, [0], graph.op("Shape", square, start=-1))
 
 
 def _surprise(graph: Graph, query: Query, reference: Reference, columns: Columns) -> Value:
