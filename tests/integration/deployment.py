@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import KafkaError
 
 ONSIGHT = Path(sys.executable).with_name("onsight")
 PARTITIONS = 4
@@ -96,8 +96,10 @@ class Deployment:
         """How many records of each partition the group has committed."""
         try:
             offsets = self._admin.list_group_offsets(self.name)[self.name]
-        except CoordinatorNotAvailableError:  # the first group of a fresh broker
-            return {}
+        except KafkaError as error:
+            if error.retriable:  # a fresh broker, or a fresh group
+                return {}
+            raise
         return {tp.partition: found.offset for tp, found in offsets.items() if tp.topic == self.source}
 
     def settle(self) -> None:
@@ -153,7 +155,7 @@ class Feed:
 
     def __init__(self, kafka: str, topic: str, records: Sequence[tuple[bytes, bytes]]) -> None:
         self._records, self._hurry = records, threading.Event()
-        self._thread = threading.Thread(target=produce, args=(kafka, topic, self._paced()))
+        self._thread = threading.Thread(target=produce, args=(kafka, topic, self._paced()), daemon=True)
         self._thread.start()
 
     def _paced(self) -> Iterator[tuple[bytes, bytes]]:
