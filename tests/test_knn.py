@@ -6,7 +6,8 @@ import pytest
 from export.checks import Model, Outputs
 from export.contract import open_model
 from export.golden import Inputs, draw_inputs
-from export.knn import ANCHORS, BANDWIDTH, FARTHEST, NEIGHBOURS, PEER_ROWS, SCALE_ROWS, SURPRISE, UNVARIED
+from export.knn import ANCHORS, BANDWIDTH, NEIGHBOURS, PEER_ROWS, SURPRISE
+from export.scale import FARTHEST, SCALE_ROWS, UNVARIED
 from stream.artifact import load_artifact, shipped
 
 TOLERANCE = 1e-5
