@@ -191,9 +191,9 @@ class Detector:
         version, offset, epoch, layout = found
         if version != VERSION or layout != _layout(self.profile):
             raise StateError(
-                f"changelog of {self.source.topic}[{self.source.partition}]: its state was written by version {version} "
-                f"for another set of features than profile {self.profile.name!r} has now; set a new application_id to "
-                "start with empty state, or bring the profile back"
+                f"changelog of {self.source.topic}[{self.source.partition}]: its state was written by version "
+                f"{version} for another set of features than profile {self.profile.name!r} has now; set a new "
+                "application_id to start with empty state, or bring the profile back"
             )
         self.offset = self._written = offset
         self._epoch = epoch
