@@ -92,15 +92,17 @@ class Deployment:
         self.workers.append(Worker(environment, log))
         return self.workers[-1]
 
-    def committed(self) -> dict[int, int]:
-        """How many records of each partition the group has committed."""
+    def committed(self, topic: str | None = None) -> dict[int, int]:
+        """How many records of each partition of a topic (the input) the group has committed."""
         try:
             offsets = self._admin.list_group_offsets(self.name)[self.name]
         except KafkaError as error:
             if error.retriable:  # a fresh broker, or a fresh group
                 return {}
             raise
-        return {tp.partition: found.offset for tp, found in offsets.items() if tp.topic == self.source}
+        return {
+            tp.partition: found.offset for tp, found in offsets.items() if tp.topic == (topic or self.source)
+        }
 
     def settle(self) -> None:
         """Wait until all that is in the input is done, and its offsets committed."""
