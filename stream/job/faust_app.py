@@ -5,6 +5,7 @@ import tempfile
 import faust
 
 from stream.job.connection import credentials
+from stream.job.flow import Flow
 from stream.job.transport import RunConsumer, RunTransport
 from stream.settings import Settings
 
@@ -33,4 +34,5 @@ def faust_app(settings: Settings) -> faust.App:
     )
     RunConsumer.run_limit = settings.batch
     app.transport = RunTransport(app.conf.broker, app)
+    app.flow_control = Flow()
     return app
