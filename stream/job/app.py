@@ -158,7 +158,9 @@ class Job:
         for number, partition in self.store.partitions.items():
             if partition.released is not None:
                 offsets[TP(self.topic, number)] = partition.released
-        ours = self.app.consumer.assignment()  # a standby's state stands at an offset too, but is not ours to commit
+        ours = (
+            self.app.consumer.assignment()
+        )  # a standby's state stands at an offset too, but is not ours to commit
         fresh = {tp: at for tp, at in offsets.items() if tp in ours and self._released.get(tp) != at}
         if fresh:
             await self.app.consumer.release(fresh)

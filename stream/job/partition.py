@@ -56,21 +56,23 @@ class Partition:
             offset = np.fromiter((record.offset for record in records), np.int64, len(records))
             known = int(np.searchsorted(offset, self.detector.offset, side="right"))
             records, offset = records[known:], offset[known:]
-            self._flush_later()
-            if not len(records):
-                return
-            if len(records) < LARGE:
-                decisions, rejects = self._score(records, offset)
-            else:
-                decisions, rejects = await asyncio.to_thread(self._score, records, offset)
-            for reject in rejects:
-                self._owed.append(await self._sink.dead_letter(reject, records[reject.index]))
-            for alert in decisions.alerts:
-                self._owed.append(await self._sink.alert(alert))
-            self._count(len(records), len(decisions.alerts), len(rejects))
-            self._unwritten += len(records)
+            if len(records):
+                await self._on_fresh(records, offset)
+            self._flush_later()  # also for what was scored before a restart, and perhaps not released then
         if self._unwritten >= UNWRITTEN:
             await self.flush()
+
+    async def _on_fresh(self, records: Sequence[Any], offset: np.ndarray) -> None:
+        if len(records) < LARGE:
+            decisions, rejects = self._score(records, offset)
+        else:
+            decisions, rejects = await asyncio.to_thread(self._score, records, offset)
+        for reject in rejects:
+            self._owed.append(await self._sink.dead_letter(reject, records[reject.index]))
+        for alert in decisions.alerts:
+            self._owed.append(await self._sink.alert(alert))
+        self._count(len(records), len(decisions.alerts), len(rejects))
+        self._unwritten += len(records)
 
     def _score(self, records: Sequence[Any], offset: np.ndarray) -> tuple[Decisions, tuple[Reject, ...]]:
         self._watch.start()
@@ -81,7 +83,6 @@ class Partition:
         return self.detector.on_batch(batch, int(offset[-1])), rejects
 
     def _flush_later(self) -> None:
-        """Also for a run that was scored before a restart: its offset may not have been released then."""
         if self._flusher is None or self._flusher.done():
             self._flusher = asyncio.create_task(self._flush_soon())
 
