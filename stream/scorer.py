@@ -34,7 +34,7 @@ class Scorer:
         direction: np.ndarray,
         *,
         threads: int = 1,
-        batch: int = 256,
+        batch: int = 512,
     ) -> None:
         self.digest = artifact.digest
         self.version = artifact.manifest.version
