@@ -31,7 +31,7 @@ class Counts:
         self.stretch = np.zeros(capacity, np.int64)
         self.current = np.zeros(capacity, np.int64)
         self.previous = np.zeros(capacity, np.int64)
-        self._dirty = np.zeros(capacity, bool)
+        self._touched: list[np.ndarray] = []  # slots, since the last changelog write
         self._tombstones: dict[bytes, None] = {}
 
     def on_batch(self, key: Sequence[str], time: np.ndarray, offset: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ class Counts:
         if not len(time):
             return np.empty(0)
         at = self.slots.on_batch(key, offset)
-        self._dirty[at.slot] = True
+        self._touched.append(at.touched)
         ordered = time[at.order] / self.seconds
         stretch = self._monotone(np.floor(ordered).astype(np.int64), at)
         current, previous = self._count(stretch, at)
@@ -71,23 +71,16 @@ class Counts:
         opens[at.start] = True
         start = np.flatnonzero(opens)
         size = lengths(start, len(stretch))
-        group = stretch[start]
-        leads = np.zeros(len(stretch), bool)
-        leads[at.start] = True
-        leads = leads[start]
-        stored, touched = np.zeros(len(start), np.int64), at.touched
-        stored[leads] = self.stretch[touched]
+        group, lead = stretch[start], np.searchsorted(start, at.start)
+        touched = at.touched
+        gone = group[lead] - self.stretch[touched]  # stretches since the key's last event
         carried, before = np.zeros(len(start), np.int64), np.zeros(len(start), np.int64)
-        carried[leads] = np.where(group[leads] == stored[leads], self.current[touched], 0)
-        before[leads] = np.select(
-            [group[leads] == stored[leads], group[leads] == stored[leads] + 1],
-            [self.previous[touched], self.current[touched]],
+        carried[lead] = np.where(gone == 0, self.current[touched], 0)
+        before[1:] = np.where(group[1:] == group[:-1] + 1, (size + carried)[:-1], 0)
+        before[lead] = np.where(
+            gone == 0, self.previous[touched], np.where(gone == 1, self.current[touched], 0)
         )
-        total = size + carried
-        follows = ~leads
-        follows[1:] &= group[1:] == group[:-1] + 1
-        before[1:] = np.where(follows[1:], total[:-1], before[1:])
-        current = np.arange(len(stretch)) - np.repeat(start, size) + 1 + np.repeat(carried, size)
+        current = np.arange(len(stretch)) - np.repeat(start - carried, size) + 1
         return current, np.repeat(before, size)
 
     def close_epoch(self) -> None:
@@ -98,12 +91,12 @@ class Counts:
 
     def _clear(self, slot: int) -> None:
         self.stretch[slot] = self.current[slot] = self.previous[slot] = 0
-        self._dirty[slot] = False
 
     def changes(self) -> list[Record]:
         """The counters touched since the last call, and tombstones of the evicted."""
-        slots = np.flatnonzero(self._dirty)
-        self._dirty[slots] = False
+        touched = np.unique(np.concatenate([np.empty(0, np.int64), *self._touched])).tolist()
+        self._touched.clear()
+        slots = [slot for slot in touched if self.slots.key[slot] is not None]
         rows = zip(
             self.slots.seen[slots].tolist(),
             self.stretch[slots].tolist(),

@@ -39,6 +39,7 @@ class Windows:
         self.time = np.full(capacity, np.nan)
         self._labelled = False  # no label anywhere, as long as nobody gives a verdict
         self._dirty = np.zeros((capacity, max(rows // block, 1)), bool)
+        self._touched: list[np.ndarray] = []  # slots with dirty blocks: a flush must not search all of them
         self._tombstones: dict[bytes, None] = {}
         self._roll = (np.arange(max(rows, 1))[:, None] + np.arange(rows)) % max(rows, 1)
         self._present = (np.arange(rows) >= rows - np.arange(rows + 1)[:, None]).astype(np.float32)
@@ -106,7 +107,9 @@ class Windows:
             self._dirty[slot, ring // self.block] = True
         else:
             self._dirty[at.slot, 0] = True
-        self.count[at.touched] += at.size
+        touched = at.touched
+        self._touched.append(touched)
+        self.count[touched] += at.size
         final = at.order[at.start + at.size - 1]
         self.time[at.slot[final]] = time[final]
 
@@ -129,8 +132,11 @@ class Windows:
 
     def changes(self) -> list[Record]:
         """The blocks touched since the last call, and tombstones of the evicted."""
-        slot, block = np.nonzero(self._dirty)
-        self._dirty[slot, block] = False
+        touched = np.unique(np.concatenate([np.empty(0, np.int64), *self._touched]))
+        self._touched.clear()
+        which, block = np.nonzero(self._dirty[touched])
+        slot = touched[which]
+        self._dirty[touched] = False
         key = self.slots.key
         keys = [self._key(str(key[s]), b) for s, b in zip(slot.tolist(), block.tolist(), strict=True)]
         tombstones: list[Record] = [(gone, None) for gone in self._tombstones.keys() - set(keys)]
@@ -152,8 +158,9 @@ class Windows:
 
     def snapshot(self) -> list[Record]:
         """Every block of every entity: what a reader of the whole changelog would have."""
-        for slot in np.flatnonzero(self.count):
-            self._dirty[slot] = True
+        held = np.flatnonzero(self.count)
+        self._dirty[held] = True
+        self._touched.append(held)
         return self.changes()
 
     def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
