@@ -6,6 +6,7 @@ import faust
 
 from stream.job.connection import credentials
 from stream.job.flow import Flow
+from stream.job.tables import PromptTables
 from stream.job.transport import RunConsumer, RunTransport
 from stream.settings import Settings
 
@@ -22,6 +23,7 @@ def faust_app(settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance_id,
         consumer_max_fetch_size=4 << 20,
+        TableManager=PromptTables,
         datadir=tempfile.mkdtemp(prefix="onsight-"),
         key_serializer="raw",
         value_serializer="raw",

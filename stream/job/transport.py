@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
+RECOVERY_POLL = 0.05  # seconds
 RUN_KEY = b"run"  # recovery refuses messages without a key
 
 
@@ -20,7 +21,8 @@ class RunConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch what there is; nothing is yielded after a rebalance has begun."""
-        records, active = await self._wait_next_records(timeout)
+        # In recovery the last fetch waits for changelog records that don't come, and the source's behind it.
+        records, active = await self._wait_next_records(RECOVERY_POLL if self.app.in_recovery else timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
