@@ -23,9 +23,9 @@ class Context:
         return Context(self.window[index], self.mask[index], self.label[index])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Peers:
-    """A reference sample that a whole batch shares.
+    """A reference sample that a whole batch shares. Told apart by identity: its arrays are never written to.
 
     rows:  float32 [P, F]
     mask:  float32 [P], 1 where a row is present

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 MODEL_GRAPH, MODEL_OPSET, MODEL_TRAINING, MODEL_FUNCTIONS = 7, 8, 20, 25
-GRAPH_NODE, GRAPH_TENSOR, GRAPH_OUTPUT, GRAPH_SPARSE = 1, 5, 12, 15
+GRAPH_NODE, GRAPH_TENSOR, GRAPH_INPUT, GRAPH_OUTPUT, GRAPH_SPARSE = 1, 5, 11, 12, 15
 NODE_INPUT, NODE_OUTPUT, NODE_NAME, NODE_KIND, NODE_ATTRIBUTE, NODE_DOMAIN = 1, 2, 3, 4, 5, 7
 ATTRIBUTE_TENSOR, ATTRIBUTE_GRAPH, ATTRIBUTE_TENSORS, ATTRIBUTE_GRAPHS = 5, 6, 10, 11
 ATTRIBUTE_SPARSE, ATTRIBUTE_SPARSES = 22, 23
 SPARSE_VALUES, SPARSE_INDICES = 1, 2
 TENSOR_EXTERNAL, TENSOR_LOCATION = 13, 14
 OPSET_DOMAIN = 1
-VALUE_NAME = 1
+VALUE_NAME, VALUE_TYPE = 1, 2
+TYPE_TENSOR, TENSOR_TYPE_ELEMENT = 1, 1
 
 
 def fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -55,12 +56,22 @@ def text(message: memoryview, wanted: int) -> bytes:
 
 def texts(message: memoryview, wanted: int) -> list[bytes]:
     """The bytes of every field `wanted`."""
-    return [bytes(value) for field, value in fields(message) if field == wanted]
+    return [bytes(value) for value in values(message, wanted)]
+
+
+def values(message: memoryview, wanted: int) -> list[memoryview]:
+    """The values of every field `wanted`, uncopied. Raises as `fields`."""
+    return [value for field, value in fields(message) if field == wanted]
 
 
 def encoded(field: int, value: bytes) -> bytes:
     """A field of bytes."""
     return _number(field << 3 | BYTES) + _number(len(value)) + value
+
+
+def encoded_number(field: int, value: int) -> bytes:
+    """A field of a number that is not negative."""
+    return _number(field << 3 | VARINT) + _number(value)
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:

@@ -20,7 +20,7 @@ def only_output(model: bytes, output: str) -> bytes:
 
 
 def _pruned(graph: memoryview, output: str) -> bytes:
-    needed = _needed([value for field, value in pb.fields(graph) if field == pb.GRAPH_NODE], output.encode())
+    needed = _needed(pb.values(graph, pb.GRAPH_NODE), output.encode())
     parts = []
     for field, value, whole in pb.spans(graph):
         if field == pb.GRAPH_NODE:
@@ -39,18 +39,17 @@ def _needed(nodes: list[memoryview], output: bytes) -> set[bytes]:
     needed = {output}
     for node in reversed(nodes):
         if not needed.isdisjoint(pb.texts(node, pb.NODE_OUTPUT)):
-            needed.update(_read(node))
-    return needed - {b""}
+            needed.update(reads(node))
+    return needed
 
 
-def _read(node: memoryview) -> set[bytes]:
-    """What a node reads, the graphs in its attributes (branches, loop bodies) included."""
-    names = set(pb.texts(node, pb.NODE_INPUT))
+def reads(node: memoryview) -> set[bytes]:
+    """The names a node reads, also from the graphs in its attributes (branches, loop bodies)."""
+    names = set(pb.texts(node, pb.NODE_INPUT)) - {b""}
     for field, attribute in pb.fields(node):
         if field == pb.NODE_ATTRIBUTE:
             for part, graph in pb.fields(attribute):
                 if part in (pb.ATTRIBUTE_GRAPH, pb.ATTRIBUTE_GRAPHS):
-                    outputs = (value for kind, value in pb.fields(graph) if kind == pb.GRAPH_OUTPUT)
-                    names.update(pb.text(value, pb.VALUE_NAME) for value in outputs)
-                    names.update(*(_read(node) for kind, node in pb.fields(graph) if kind == pb.GRAPH_NODE))
+                    names.update(pb.text(value, pb.VALUE_NAME) for value in pb.values(graph, pb.GRAPH_OUTPUT))
+                    names.update(*(reads(node) for node in pb.values(graph, pb.GRAPH_NODE)))
     return names

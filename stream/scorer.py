@@ -4,20 +4,29 @@ An event's score is the same to the last bit whatever batch it comes in and wher
 the same events come back in other batches, and must give the same alerts. Batches are therefore filled up to a
 multiple of `TILE` events, so that no kernel ever takes its path for a rest of a vector or for a single row. (For
 windows this needs R, the number of rows, to be a multiple of 4; profiles ask for a multiple of 8.)
+
+What the model works out from the peers alone is kept for as long as the same `Peers` come back, which is an epoch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import onnxruntime
+from onnxruntime import OrtValue
 
 from stream.artifact import INPUTS, OUTPUTS, Artifact, GoldenCase
 from stream.context import Context, Peers
 from stream.errors import ContractError
 from stream.prune import only_output
+from stream.split import boundary, own_part, shared_part
 
 TILE = 16
 TOLERANCE = 1e-5
+SHARED = ("peers", "peers_mask", "peers_label", "category", "direction")
+KEPT = 64  # how many Peers' results are kept: those of the partitions that a worker serves
+
+Values = dict[str, OrtValue]
 
 
 class Scorer:
@@ -42,9 +51,8 @@ class Scorer:
         self._category = np.asarray(category, np.float32)
         self._direction = np.asarray(direction, np.float32)
         self._batch = max(TILE, batch // TILE * TILE)
-        self._sessions = {output: _open(only_output(artifact.model, output), threads) for output in OUTPUTS}
-        for output, session in self._sessions.items():
-            _check_edges(session, output, str(artifact.path))
+        self._graphs = {output: _Graph(artifact, output, threads) for output in OUTPUTS}
+        self._shared = lru_cache(maxsize=KEPT * len(OUTPUTS))(self._prepared)
 
     def warm_up(self, rows: int, peers: int) -> None:
         """Compare the golden scores, then score once at the shapes to come, so that the first event finds all ready.
@@ -70,33 +78,31 @@ class Scorer:
         return self._run("attribution", query, context, peers)
 
     def _run(self, output: str, query: np.ndarray, context: Context, peers: Peers) -> np.ndarray:
-        shared = {
-            "peers": peers.rows,
-            "peers_mask": peers.mask,
-            "peers_label": peers.label,
-            "category": self._category,
-            "direction": self._direction,
-        }
-        parts = [np.empty((0, *query.shape[1:]) if output == "attribution" else 0, np.float32)]
+        if not len(query):
+            return np.empty([0, *query.shape[1:]][: len(OUTPUTS[output])], np.float32)
+        graph, shared = self._graphs[output], self._shared(output, peers)
+        parts = []
         for start in range(0, len(query), self._batch):
             part = slice(start, start + self._batch)
-            size = len(query[part])
             own = {
-                "query": _tiled(query[part]),
+                "query": _tiled(query[part], np.nan),
                 "window": _tiled(context.window[part]),
                 "window_mask": _tiled(context.mask[part]),
                 "window_label": _tiled(context.label[part]),
             }
-            parts.append(self._call(output, {**own, **shared})[:size])
-        return np.concatenate(parts)
+            parts.append(graph.run(own, shared)[: len(query) - start])
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _call(self, output: str, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        result: np.ndarray = self._sessions[output].run([output], inputs)[0]
-        return result
+    def _prepared(self, output: str, peers: Peers) -> Values:
+        inputs = (peers.rows, peers.mask, peers.label, self._category, self._direction)
+        return self._graphs[output].prepare(dict(zip(SHARED, inputs, strict=True)))
 
     def _check_golden(self, case: GoldenCase) -> None:
+        inputs = {name: np.ascontiguousarray(rows) for name, rows in case.inputs.items()}
+        shared = {name: inputs.pop(name) for name in SHARED}
         for output, expected in (("score", case.score), ("attribution", case.attribution)):
-            seen = self._call(output, case.inputs)
+            graph = self._graphs[output]
+            seen = graph.run(inputs, graph.prepare(shared))
             error = float(np.abs(seen - expected).max()) if seen.shape == expected.shape else float("inf")
             if not error <= TOLERANCE:
                 raise ContractError(
@@ -105,12 +111,53 @@ class Scorer:
                 )
 
 
-def _tiled(rows: np.ndarray) -> np.ndarray:
-    """`rows` filled up with zeros to a multiple of TILE in the first axis."""
+class _Graph:
+    """What one output takes, in two parts: what events share is worked out by `prepare`, the rest by `run`."""
+
+    def __init__(self, artifact: Artifact, output: str, threads: int) -> None:
+        model = only_output(artifact.model, output)
+        self._output = output
+        self._boundary = boundary(model, SHARED)
+        self._first = _open(shared_part(model, SHARED), threads) if self._boundary else None
+        edges = self._first.get_outputs() if self._first else ()
+        self._second = _open(own_part(model, SHARED, {edge.name: edge.type for edge in edges}), threads)
+        inputs = [edge for edge in self._second.get_inputs() if edge.name not in self._boundary]
+        source = str(artifact.path)
+        _check_edges("input", inputs, INPUTS, source)
+        _check_edges("output", self._second.get_outputs(), {output: OUTPUTS[output]}, source)
+
+    def prepare(self, inputs: Mapping[str, np.ndarray]) -> Values:
+        """All that `run` takes beside the events' own inputs, worked out once for them all."""
+        values = {
+            name: OrtValue.ortvalue_from_numpy(np.ascontiguousarray(rows)) for name, rows in inputs.items()
+        }
+        if self._first:
+            results = self._first.run_with_ort_values(self._boundary, values)
+            values |= zip(self._boundary, results, strict=True)
+        return values
+
+    def run(self, own: Mapping[str, np.ndarray], shared: Values) -> np.ndarray:
+        """The output for events whose `own` inputs are contiguous."""
+        binding = self._second.io_binding()  # cheaper than a dictionary of some thirty inputs
+        for name, value in shared.items():
+            binding.bind_ortvalue_input(name, value)
+        for name, rows in own.items():
+            binding.bind_cpu_input(name, rows)
+        binding.bind_output(self._output)
+        self._second.run_with_iobinding(binding)
+        result: np.ndarray = binding.get_outputs()[0].numpy()
+        return result
+
+
+def _tiled(rows: np.ndarray, filling: float = 0.0) -> np.ndarray:
+    """`rows` filled up to a multiple of TILE in the first axis.
+
+    Queries are filled with missing values, which give a model less to work out than values never seen before.
+    """
     rest = -len(rows) % TILE
     if not rest:
         return np.ascontiguousarray(rows)
-    return np.concatenate([rows, np.zeros((rest, *rows.shape[1:]), np.float32)])
+    return np.concatenate([rows, np.full((rest, *rows.shape[1:]), filling, np.float32)])
 
 
 def _open(model: bytes, threads: int) -> onnxruntime.InferenceSession:
@@ -123,16 +170,17 @@ def _open(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _check_edges(session: onnxruntime.InferenceSession, output: str, source: str) -> None:
-    for what, seen, expected in (
-        ("input", session.get_inputs(), INPUTS),
-        ("output", session.get_outputs(), {output: OUTPUTS[output]}),
-    ):
-        ranks = {edge.name: (edge.type, len(edge.shape)) for edge in seen}
-        wanted = {name: ("tensor(float)", len(axes)) for name, axes in expected.items()}
-        for name in sorted(ranks.keys() | wanted.keys()):
-            if ranks.get(name) != wanted.get(name):
-                raise ContractError(
-                    f"{source}: {what} {name!r} is {ranks.get(name, 'missing')}, "
-                    f"the contract says {wanted.get(name, 'there is none')} (type, number of axes)."
-                )
+def _check_edges(
+    what: str,
+    seen: Sequence[onnxruntime.NodeArg],
+    expected: Mapping[str, tuple[str, ...]],
+    source: str,
+) -> None:
+    ranks = {edge.name: (edge.type, len(edge.shape)) for edge in seen}
+    wanted = {name: ("tensor(float)", len(axes)) for name, axes in expected.items()}
+    for name in sorted(ranks.keys() | wanted.keys()):
+        if ranks.get(name) != wanted.get(name):
+            raise ContractError(
+                f"{source}: {what} {name!r} is {ranks.get(name, 'missing')}, "
+                f"the contract says {wanted.get(name, 'there is none')} (type, number of axes)."
+            )

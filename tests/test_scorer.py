@@ -5,6 +5,7 @@ from functools import cache
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,9 +13,10 @@ from onnx import helper
 
 from export.golden import Inputs, draw_inputs
 from stream.artifact import Artifact, GoldenCase, load_artifact, shipped
+from stream.context import Context, Peers
 from stream.errors import ContractError
 from stream.prune import only_output
-from stream.scorer import Context, Peers, Scorer
+from stream.scorer import Scorer
 
 
 @cache
@@ -55,6 +57,46 @@ def test_an_event_scores_the_same_bits_in_any_batch(
             whole = everything if output == "score" else ask(scorer(columns), inputs, np.arange(80), output)
             part = ask(scorer(columns, batch), inputs, chosen, output)
             np.testing.assert_array_equal(part, whole[chosen], err_msg=f"{output} in batches of {batch}")
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    columns=st.integers(1, 12),
+    rows=st.sampled_from([0, 8, 64]),
+    peers=st.sampled_from([0, 1, 37, 128]),
+    missing=st.sampled_from([0.0, 0.1]),
+)
+def test_the_model_in_two_parts_gives_the_bits_of_the_whole(
+    seed: int, columns: int, rows: int, peers: int, missing: float
+) -> None:
+    inputs = draw_inputs(seed, events=64, rows=rows, peers=peers, columns=columns, missing=missing)
+    split = Scorer(artifact(), inputs["category"], inputs["direction"])
+    for output in ("score", "attribution"):
+        expected = whole(output).run([output], dict(inputs))[0]
+        np.testing.assert_array_equal(ask(split, inputs, np.arange(64), output), expected)
+
+
+@cache
+def whole(output: str) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(only_output(artifact().model, output))
+
+
+def test_each_peers_results_are_kept_apart() -> None:
+    inputs = draw_inputs(0, events=16, rows=8, peers=37, columns=3)
+    samples = [
+        Peers(inputs["peers"] * scale, inputs["peers_mask"], inputs["peers_label"]) for scale in (1, 2)
+    ]
+    context = Context(*(inputs[name] for name in ("window", "window_mask", "window_label")))
+    for sample in samples * 2:
+        expected = whole("score").run(["score"], {**inputs, **profile(3), "peers": sample.rows})[0]
+        np.testing.assert_array_equal(scorer(3).score(inputs["query"], context, sample), expected)
+
+
+def profile(columns: int) -> Inputs:
+    """What `scorer(columns)` knows of its columns."""
+    inputs = draw_inputs(0, events=1, rows=0, peers=0, columns=columns)
+    return {name: inputs[name] for name in ("category", "direction")}
 
 
 def test_no_events_have_no_scores() -> None:
