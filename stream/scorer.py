@@ -13,7 +13,6 @@ from functools import lru_cache
 
 import numpy as np
 import onnxruntime
-from onnxruntime import OrtValue
 
 from stream.artifact import INPUTS, OUTPUTS, Artifact, GoldenCase
 from stream.context import Context, Peers
@@ -26,7 +25,7 @@ TOLERANCE = 1e-5
 SHARED = ("peers", "peers_mask", "peers_label", "category", "direction")
 KEPT = 64  # how many Peers' results are kept: those of the partitions that a worker serves
 
-Values = dict[str, OrtValue]
+Arrays = Mapping[str, np.ndarray]
 
 
 class Scorer:
@@ -93,16 +92,16 @@ class Scorer:
             parts.append(graph.run(own, shared)[: len(query) - start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _prepared(self, output: str, peers: Peers) -> Values:
+    def _prepared(self, output: str, peers: Peers) -> Arrays:
         inputs = (peers.rows, peers.mask, peers.label, self._category, self._direction)
         return self._graphs[output].prepare(dict(zip(SHARED, inputs, strict=True)))
 
     def _check_golden(self, case: GoldenCase) -> None:
-        inputs = {name: np.ascontiguousarray(rows) for name, rows in case.inputs.items()}
-        shared = {name: inputs.pop(name) for name in SHARED}
+        shared = {name: case.inputs[name] for name in SHARED}
+        own = {name: case.inputs[name] for name in INPUTS if name not in SHARED}
         for output, expected in (("score", case.score), ("attribution", case.attribution)):
             graph = self._graphs[output]
-            seen = graph.run(inputs, graph.prepare(shared))
+            seen = graph.run(own, graph.prepare(shared))
             error = float(np.abs(seen - expected).max()) if seen.shape == expected.shape else float("inf")
             if not error <= TOLERANCE:
                 raise ContractError(
@@ -126,26 +125,14 @@ class _Graph:
         _check_edges("input", inputs, INPUTS, source)
         _check_edges("output", self._second.get_outputs(), {output: OUTPUTS[output]}, source)
 
-    def prepare(self, inputs: Mapping[str, np.ndarray]) -> Values:
+    def prepare(self, inputs: Arrays) -> Arrays:
         """All that `run` takes beside the events' own inputs, worked out once for them all."""
-        values = {
-            name: OrtValue.ortvalue_from_numpy(np.ascontiguousarray(rows)) for name, rows in inputs.items()
-        }
-        if self._first:
-            results = self._first.run_with_ort_values(self._boundary, values)
-            values |= zip(self._boundary, results, strict=True)
-        return values
+        if not self._first:
+            return inputs
+        return {**inputs, **dict(zip(self._boundary, self._first.run(self._boundary, inputs), strict=True))}
 
-    def run(self, own: Mapping[str, np.ndarray], shared: Values) -> np.ndarray:
-        """The output for events whose `own` inputs are contiguous."""
-        binding = self._second.io_binding()  # cheaper than a dictionary of some thirty inputs
-        for name, value in shared.items():
-            binding.bind_ortvalue_input(name, value)
-        for name, rows in own.items():
-            binding.bind_cpu_input(name, rows)
-        binding.bind_output(self._output)
-        self._second.run_with_iobinding(binding)
-        result: np.ndarray = binding.get_outputs()[0].numpy()
+    def run(self, own: Arrays, shared: Arrays) -> np.ndarray:
+        result: np.ndarray = self._second.run([self._output], {**own, **shared})[0]
         return result
 
 
