@@ -11,6 +11,8 @@ from stream.job.app import CRASHED, Job
 from stream.memory import collect_rarely, keep_freed_memory
 from stream.settings import Settings
 
+SWITCH = 0.0005  # seconds that a thread may keep the interpreter while the one that fetches waits for it
+
 
 class JsonLines(logging.Formatter):
     """One JSON object a line. Messages never hold event values."""
@@ -44,6 +46,7 @@ def run(settings: Settings) -> None:
     """Run until a signal; exits 0 after a drained stop, with another status after a crash."""
     _configure_logging(settings)
     keep_freed_memory()
+    sys.setswitchinterval(SWITCH)
     job = Job(settings)
     collect_rarely()
     worker = faust.Worker(job.app, loglevel=settings.log_level.upper(), quiet=True, override_logging=False)

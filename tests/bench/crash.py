@@ -35,7 +35,7 @@ LONGEST_ROUND = 15.0  # seconds from one kill to the next before the stream runs
 @click.option("--kills", default=10, help="How often the worker is killed.")
 @click.option("--keys", default=50_000, help="Cards, all of them with state before the first kill.")
 @click.option("--laps", default=3, help="Events of each card before the stream begins, on average.")
-@click.option("--rate", default=1_000, help="Events a second of the stream.")
+@click.option("--rate", default=300, help="Events a second of the stream.")
 @click.option("--seed", default=1, help="Of the moments of the kills.")
 def command(kills: int, keys: int, laps: int, rate: int, seed: int) -> None:
     """Lost, different, invented and repeated alerts after ten kills, and the time to restart."""
