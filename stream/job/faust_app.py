@@ -1,6 +1,7 @@
 """Faust, as this job wants it: no web server, runs of records, and no commits of its own."""
 
 import tempfile
+from pathlib import Path
 
 import faust
 
@@ -12,7 +13,7 @@ from stream.settings import Settings
 
 
 def faust_app(settings: Settings) -> faust.App:
-    """An app without agents or tables yet; its data folder is a temporary one, empty but for what Faust leaves."""
+    """An app without agents or tables yet; its data folder is one that Faust insists on and that stays empty."""
     app = faust.App(
         settings.application_id,
         broker=[f"kafka://{address.strip()}" for address in settings.kafka.split(",")],
@@ -24,7 +25,7 @@ def faust_app(settings: Settings) -> faust.App:
         consumer_group_instance_id=settings.instance_id,
         consumer_max_fetch_size=4 << 20,
         TableManager=PromptTables,
-        datadir=tempfile.mkdtemp(prefix="onsight-"),
+        datadir=Path(tempfile.gettempdir()) / f"onsight-{settings.application_id}",
         key_serializer="raw",
         value_serializer="raw",
         stream_buffer_maxsize=4,

@@ -14,7 +14,7 @@ from kafka import KafkaAdminClient
 pytestmark = pytest.mark.kafka
 
 COMMAND = [sys.executable, "-c", "from stream.cli import main; main()", "demo"]
-SMALL = ["--cards", "80", "--days", "15", "--fast"]
+SMALL = ["--cards", "80", "--days", "60", "--fast"]
 SECONDS = 100
 
 
