@@ -16,7 +16,6 @@ from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
 
 LINGER = 0.1  # seconds: changes of this long go into one changelog batch
-LARGE = 256  # events of a run that is scored in a thread, so that the next ones are fetched meanwhile
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
 
 
@@ -63,10 +62,7 @@ class Partition:
             await self.flush()
 
     async def _on_fresh(self, records: Sequence[Any], offset: np.ndarray) -> None:
-        if len(records) < LARGE:
-            decisions, rejects = self._score(records, offset)
-        else:
-            decisions, rejects = await asyncio.to_thread(self._score, records, offset)
+        decisions, rejects = self._score(records, offset)
         for reject in rejects:
             self._owed.append(await self._sink.dead_letter(reject, records[reject.index]))
         for alert in decisions.alerts:
