@@ -1,0 +1,84 @@
+"""The meta-model's operations in JAX, for training and for measuring."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from export.meta.ops import Array
+
+
+class JaxOps:
+    """Computes at once (or under `jax.jit`), with gradients.
+
+    The number of categories can't depend on data here, so the first `coded_columns` columns stand for all that
+    could be one.
+    """
+
+    def __init__(self, parameters: Mapping[str, Array], coded_columns: int) -> None:
+        self._parameters = parameters
+        self._coded_columns = coded_columns
+        self.exp = jnp.exp
+        self.log = jnp.log
+        self.sqrt = jnp.sqrt
+        self.tanh = jnp.tanh
+        self.relu = jax.nn.relu
+        self.reciprocal = jnp.reciprocal
+        self.softmax = jax.nn.softmax
+        self.maximum = jnp.maximum
+        self.minimum = jnp.minimum
+        self.isnan = jnp.isnan
+        self.where = jnp.where
+        self.unsqueeze = jnp.expand_dims
+        self.squeeze = jnp.squeeze
+        self.transpose = jnp.transpose
+
+    def parameter(self, name: str) -> Array:
+        return self._parameters[name]
+
+    def positive(self, name: str) -> Array:
+        return jnp.abs(self._parameters[name])
+
+    def constant(self, value: np.ndarray) -> Array:
+        return jnp.asarray(value, jnp.float32)
+
+    def abs(self, x: Array) -> Array:
+        return jnp.abs(x)
+
+    def clip(self, x: Array, low: float, high: float) -> Array:
+        return jnp.clip(x, low, high)
+
+    def to_float(self, condition: Array) -> Array:
+        return condition.astype(jnp.float32)
+
+    def equal(self, x: Array, y: Array | float) -> Array:
+        return (x == y).astype(jnp.float32)
+
+    def at_most(self, x: Array, y: Array | float) -> Array:
+        return (x <= y).astype(jnp.float32)
+
+    def sum(self, x: Array, axis: int) -> Array:
+        return jnp.sum(x, axis)
+
+    def highest(self, x: Array, axis: int) -> Array:
+        return jnp.max(x, axis, initial=-jnp.inf)
+
+    def concat(self, parts: Sequence[Array], axis: int) -> Array:
+        return jnp.concatenate(parts, axis)
+
+    def part(self, x: Array, axis: int, start: int, stop: int) -> Array:
+        return jax.lax.slice_in_dim(x, start, stop, axis=axis)
+
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
+        return x.reshape([size or x.shape[axis] for axis, size in enumerate(shape)])
+
+    def shaped_like(self, x: Array, like: Array) -> Array:
+        return x.reshape(like.shape)
+
+    def coded(self, x: Array, category: Array) -> Array:
+        return x[:, : self._coded_columns]
+
+    def uncoded(self, x: Array, category: Array) -> Array:
+        filled = jnp.pad(x, ((0, 0), (0, category.shape[-1] - self._coded_columns)))
+        return filled * category

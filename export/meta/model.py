@@ -1,0 +1,124 @@
+"""The meta-model: strangeness of queries against their window and their peers.
+
+In each reference the detectors are mixed with weights that a small network draws from the context's statistics,
+plus a small network over the detectors. Every weight after a detector is non-negative, so that farther is never
+less strange. The two references are mixed by how many rows they have and by how they compare. Labels change
+the mixture's result, and nothing where there are none.
+"""
+
+from dataclasses import dataclass
+
+from export.meta.detectors import Prepared, detect, prepare
+from export.meta.features import Columns, columns, query, reference
+from export.meta.labels import label_change
+from export.meta.ops import Array, Ops
+
+PEER_ROWS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """As in the contract, but feature-major.
+
+    window [N, F, R], window_mask and window_label [N, R]; peers [N, F, P] (N may be 1), peers_mask and
+    peers_label [N, P]; category [F], direction and used [1, F], or all three [N, F] in training.
+    """
+
+    window: Array
+    window_mask: Array
+    window_label: Array
+    peers: Array
+    peers_mask: Array
+    peers_label: Array
+    category: Array
+    direction: Array
+    used: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Everything that does not depend on the queries."""
+
+    columns: Columns
+    window: Prepared
+    peers: Prepared
+    window_weight: Array  # [N, 1], 0 to 1; 0 with no rows in the window
+    peers_weight: Array  # [N, 1], the rest, unless there are no peers either
+    both: Array  # [N, 1], 1 where both have rows
+
+
+def contexts(ops: Ops, inputs: Inputs) -> Contexts:
+    """Prepare both references and weigh them against each other."""
+    features = columns(ops, inputs.category, inputs.direction, inputs.used)
+    shared = reference(ops, inputs.peers, inputs.peers_mask, inputs.peers_label, features, None)
+    own = reference(ops, inputs.window, inputs.window_mask, inputs.window_label, features, shared)
+    window, peers = prepare(ops, own, features), prepare(ops, shared, features)
+    lean = _lean(ops, window, peers, features)
+    mine = own.here * own.count * ops.exp(lean)
+    theirs = shared.here * ops.minimum(shared.count, PEER_ROWS) * ops.exp(0.0 - lean)
+    total = mine + theirs + 1e-9
+    both = own.here * shared.here
+    return Contexts(features, window, peers, mine / total, theirs / total, both)
+
+
+def strangeness(ops: Ops, contexts: Contexts, own: Array, shared: Array) -> Array:
+    """[N, Q]: the unbounded score of queries, given as `own` [N, Q, F] to the windows and `shared` to the peers.
+
+    `shared` is the same queries for the peers: [N, Q, F], or [1, N Q, F] for peers that all share.
+    """
+    mine, mine_labelled = _against(ops, contexts.window, own, contexts.columns)
+    theirs, theirs_labelled = _against(ops, contexts.peers, shared, contexts.columns)
+    theirs = ops.shaped_like(theirs, mine)
+    theirs_labelled = ops.shaped_like(theirs_labelled, mine)
+    mixed = mine * contexts.window_weight + theirs * contexts.peers_weight
+    pair = ops.concat([ops.unsqueeze(mine, 2), ops.unsqueeze(theirs, 2)], 2)
+    hidden = ops.relu(pair @ ops.positive("joint1") + ops.parameter("joint1_bias"))
+    agreed = ops.squeeze(hidden @ ops.positive("joint2"), 2) * contexts.both
+    return mixed + agreed + (mine_labelled + theirs_labelled)
+
+
+def bounded(ops: Ops, strange: Array) -> Array:
+    """From the whole line into [0, 1], slowly, so that far and farther stay apart."""
+    return strange * 0.5 / (ops.abs(strange) + 1.0) + 0.5
+
+
+def _lean(ops: Ops, window: Prepared, peers: Prepared, columns: Columns) -> Array:
+    """[N, 1]: which way to lean, above 0 to the window, from both contexts' statistics and their difference."""
+    mine, theirs = window.reference, peers.reference
+    shift = ops.log(ops.abs((mine.centre - theirs.centre) * theirs.gain) + 1.0) * columns.number
+    ratio = ops.clip(ops.log((mine.root + 1e-12) / (theirs.root + 1e-12)), -4.0, 4.0) * columns.number
+    both = mine.here * theirs.here
+    hidden = ops.parameter("gate1_bias")
+    for name, part in (("gate_shift", shift), ("gate_ratio", ratio)):
+        average = ops.unsqueeze(ops.sum(part, 1), 1) / columns.count * both
+        hidden = average @ ops.parameter(name) + hidden
+    for name, prepared in (("gate_window", window), ("gate_peers", peers)):
+        hidden = _standard_context(ops, prepared) @ ops.parameter(name) + hidden
+    raw = ops.tanh(hidden) @ ops.parameter("gate2") + ops.parameter("gate2_bias")
+    return ops.clip(raw, -4.0, 4.0)
+
+
+def _standard_context(ops: Ops, prepared: Prepared) -> Array:
+    """A context's statistics [N, S], standardised by what they were in training."""
+    apart = (prepared.context - ops.parameter("context_mean")) / ops.parameter("context_spread")
+    return ops.clip(apart, -3.0, 3.0)
+
+
+def _against(ops: Ops, prepared: Prepared, raw: Array, columns: Columns) -> tuple[Array, Array]:
+    """Score [N, Q] of queries against one reference, and its change by labels; both 0 without rows."""
+    queried = query(ops, raw, prepared.reference, columns)
+    detected = detect(ops, prepared, queried, columns)
+    plain = _mixed(ops, prepared, detected.values)
+    change = label_change(ops, prepared, detected, queried, columns, plain)
+    here = prepared.reference.here
+    return ops.squeeze(plain, 2) * here, ops.squeeze(change, 2) * here
+
+
+def _mixed(ops: Ops, prepared: Prepared, values: Array) -> Array:
+    """The detectors [N, Q, K] in one score [N, Q, 1], never falling in any of them."""
+    hidden = _standard_context(ops, prepared) @ ops.parameter("context1") + ops.parameter("context1_bias")
+    hidden = ops.tanh(hidden)
+    weight = ops.softmax(hidden @ ops.parameter("choose") + ops.parameter("choose_bias")) * 2.0
+    bias = hidden @ ops.parameter("mixture_context") + ops.parameter("mixture_bias")
+    rest = ops.relu(values @ ops.positive("mixture1") + ops.unsqueeze(bias, 1)) @ ops.positive("mixture2")
+    return values @ ops.unsqueeze(weight, 2) + rest

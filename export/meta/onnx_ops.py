@@ -1,0 +1,113 @@
+"""The meta-model's operations as nodes of an ONNX graph."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from onnx import TensorProto
+
+from export.graph import Graph, Value
+from export.meta.ops import Array
+
+
+class OnnxOps:
+    """Writes into `graph`; every axis stays dynamic. Parameters become constants."""
+
+    def __init__(self, graph: Graph, parameters: Mapping[str, np.ndarray]) -> None:
+        self._graph = graph
+        self._parameters = parameters
+
+    def parameter(self, name: str) -> Array:
+        return self._graph.constant(np.asarray(self._parameters[name], np.float32))
+
+    def positive(self, name: str) -> Array:
+        return self._graph.constant(np.abs(np.asarray(self._parameters[name], np.float32)))
+
+    def constant(self, value: np.ndarray) -> Array:
+        return self._graph.constant(np.asarray(value, np.float32))
+
+    def abs(self, x: Array) -> Array:
+        return self._graph.op("Abs", x)
+
+    def exp(self, x: Array) -> Array:
+        return self._graph.op("Exp", x)
+
+    def log(self, x: Array) -> Array:
+        return self._graph.op("Log", x)
+
+    def sqrt(self, x: Array) -> Array:
+        return self._graph.op("Sqrt", x)
+
+    def tanh(self, x: Array) -> Array:
+        return self._graph.op("Tanh", x)
+
+    def relu(self, x: Array) -> Array:
+        return self._graph.op("Relu", x)
+
+    def reciprocal(self, x: Array) -> Array:
+        return self._graph.op("Reciprocal", x)
+
+    def softmax(self, x: Array) -> Array:
+        return self._graph.op("Softmax", x, axis=-1)
+
+    def maximum(self, x: Array, y: Array | float) -> Array:
+        return self._graph.op("Max", x, y)
+
+    def minimum(self, x: Array, y: Array | float) -> Array:
+        return self._graph.op("Min", x, y)
+
+    def clip(self, x: Array, low: float, high: float) -> Array:
+        return self._graph.op("Clip", x, low, high)
+
+    def isnan(self, x: Array) -> Array:
+        return self._graph.op("IsNaN", x)
+
+    def where(self, condition: Array, x: Array | float, y: Array | float) -> Array:
+        return self._graph.op("Where", condition, x, y)
+
+    def to_float(self, condition: Array) -> Array:
+        return self._graph.cast(condition)
+
+    def equal(self, x: Array, y: Array | float) -> Array:
+        return self._graph.cast(self._graph.op("Equal", x, y))
+
+    def at_most(self, x: Array, y: Array | float) -> Array:
+        return self._graph.cast(self._graph.op("LessOrEqual", x, y))
+
+    def sum(self, x: Array, axis: int) -> Array:
+        return self._graph.sum(x, axis, keepdims=0)
+
+    def highest(self, x: Array, axis: int) -> Array:
+        return self._graph.op("ReduceMax", x, [axis], keepdims=0)
+
+    def concat(self, parts: Sequence[Array], axis: int) -> Array:
+        return self._graph.op("Concat", *parts, axis=axis)
+
+    def transpose(self, x: Array, order: Sequence[int]) -> Array:
+        return self._graph.op("Transpose", x, perm=list(order))
+
+    def unsqueeze(self, x: Array, axis: int) -> Array:
+        return self._graph.unsqueeze(x, axis)
+
+    def squeeze(self, x: Array, axis: int) -> Array:
+        return self._graph.squeeze(x, axis)
+
+    def part(self, x: Array, axis: int, start: int, stop: int) -> Array:
+        return self._graph.op("Slice", x, [start], [stop], [axis])
+
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
+        return self._graph.op("Reshape", x, list(shape))
+
+    def shaped_like(self, x: Array, like: Array) -> Array:
+        return self._graph.op("Reshape", x, self._graph.op("Shape", like), allowzero=1)
+
+    def coded(self, x: Array, category: Array) -> Array:
+        return self._graph.op("Compress", x, self._is_category(category), axis=1)
+
+    def uncoded(self, x: Array, category: Array) -> Array:
+        shape = self._graph.op("Shape", category)
+        square = self._graph.op("ConstantOfShape", self._graph.op("Concat", shape, shape, axis=0))
+        diagonal = self._graph.op("EyeLike", square)
+        return x @ self._graph.op("Compress", diagonal, self._is_category(category), axis=0)
+
+    def _is_category(self, category: Value) -> Value:
+        return self._graph.op("Cast", category, to=TensorProto.BOOL)

@@ -1,0 +1,96 @@
+"""The array operations that the meta-model is written in.
+
+The model is a function of an `Ops`: `jax_ops` computes it (and its gradient), `onnx_ops` writes it down as a graph.
+So there is one definition of the mathematics. Arrays also take the signs + - * / @ among themselves and with
+floats, a product with the array on the left.
+
+ONNX Runtime is slow where the last axis has length 1 and a float is broadcast to it, so no array is laid out so.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+Array = Any  # a jax.Array or an edge of the graph, float32 unless the name says bool
+
+
+class Ops(Protocol):
+    """What a backend offers. Shapes follow numpy's rules of broadcasting."""
+
+    def parameter(self, name: str) -> Array:
+        """A trained array."""
+
+    def positive(self, name: str) -> Array:
+        """A trained array made non-negative: what stands after a detector must never turn it around."""
+
+    def constant(self, value: np.ndarray) -> Array:
+        """A float32 array that is no parameter."""
+
+    def abs(self, x: Array) -> Array: ...
+    def exp(self, x: Array) -> Array: ...
+    def log(self, x: Array) -> Array: ...
+    def sqrt(self, x: Array) -> Array: ...
+    def tanh(self, x: Array) -> Array: ...
+    def relu(self, x: Array) -> Array: ...
+    def reciprocal(self, x: Array) -> Array: ...
+    def softmax(self, x: Array) -> Array:
+        """Along the last axis."""
+
+    def maximum(self, x: Array, y: Array | float) -> Array: ...
+    def minimum(self, x: Array, y: Array | float) -> Array: ...
+    def clip(self, x: Array, low: float, high: float) -> Array: ...
+    def isnan(self, x: Array) -> Array:
+        """Bool."""
+
+    def where(self, condition: Array, x: Array | float, y: Array | float) -> Array:
+        """`condition` is bool."""
+
+    def to_float(self, condition: Array) -> Array:
+        """1 where true."""
+
+    def equal(self, x: Array, y: Array | float) -> Array:
+        """1 where the same, else 0."""
+
+    def at_most(self, x: Array, y: Array | float) -> Array:
+        """1 where x <= y, else 0."""
+
+    def sum(self, x: Array, axis: int) -> Array:
+        """Without the axis."""
+
+    def highest(self, x: Array, axis: int) -> Array:
+        """The maximum, without the axis; over no elements it is minus infinity."""
+
+    def concat(self, parts: Sequence[Array], axis: int) -> Array: ...
+    def transpose(self, x: Array, order: Sequence[int]) -> Array: ...
+    def unsqueeze(self, x: Array, axis: int) -> Array: ...
+    def squeeze(self, x: Array, axis: int) -> Array: ...
+    def part(self, x: Array, axis: int, start: int, stop: int) -> Array:
+        """The elements from `start` up to `stop`."""
+
+    def reshape(self, x: Array, shape: Sequence[int]) -> Array:
+        """-1: what is left over; 0: as it is in `x`."""
+
+    def shaped_like(self, x: Array, like: Array) -> Array:
+        """The elements of `x` in the shape of `like`."""
+
+    def coded(self, x: Array, category: Array) -> Array:
+        """Of x [N, F, M] the rows of category columns, [N, C, M]. `category` is [F], or [N, F] in training."""
+
+    def uncoded(self, x: Array, category: Array) -> Array:
+        """Back from [N, C] to [N, F], with 0 in the number columns."""
+
+
+def weighted(ops: Ops, x: Array, weights: Array) -> Array:
+    """The sum over the last axis of x [N, K, M], weighted by `weights` [N, M]: [N, K]."""
+    return ops.squeeze(x @ ops.unsqueeze(weights, 2), 2)
+
+
+def stacked(ops: Ops, parts: Sequence[Array]) -> Array:
+    """Arrays [N, F] side by side: [N, F, number of parts]."""
+    return ops.transpose(ops.concat([ops.unsqueeze(part, 1) for part in parts], 1), (0, 2, 1))
+
+
+def stacked_queries(ops: Ops, parts: Sequence[Array]) -> Array:
+    """Arrays [N, Q, F] side by side: [N, Q, F, number of parts]."""
+    return ops.transpose(ops.concat([ops.unsqueeze(part, 2) for part in parts], 2), (0, 1, 3, 2))

@@ -1,0 +1,85 @@
+"""What is trained: names, shapes and first values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS
+from export.meta.labels import EVIDENCE, LABEL_CELLS, POOLED_LABEL_CELLS
+
+Parameters = dict[str, np.ndarray]
+FIXED = ("context_mean", "context_spread")
+LABEL_PREFIXES = ("label", "acquittal")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Widths of the small networks."""
+
+    feature: int
+    cell: int
+    context: int
+    mixture: int
+    label: int
+
+
+SIZES = {
+    "small": Size(feature=12, cell=8, context=12, mixture=16, label=24),
+    "base": Size(feature=24, cell=16, context=24, mixture=32, label=48),
+}
+
+
+def initial(size: Size, seed: int) -> Parameters:
+    """First values, drawn from `seed`: matrices by the width of their input, biases 0."""
+    rng = np.random.default_rng(seed)
+
+    def draw(rows: int, columns: int, gain: float = 1.0) -> np.ndarray:
+        return (rng.standard_normal((rows, columns)) * gain / np.sqrt(rows)).astype(np.float32)
+
+    evidence = EVIDENCE + 2 * POOLED_LABEL_CELLS
+    values = {
+        "bandwidth": np.zeros(1),
+        "feature1": draw(STATISTICS, size.feature),
+        "feature1_bias": np.zeros(size.feature),
+        "feature2": draw(size.feature, 3, 0.1),
+        "feature2_bias": np.array([1.0, 0.0, 0.0]),
+        "cell1": draw(CELLS, size.cell),
+        "cell1_token": draw(STATISTICS, size.cell),
+        "cell1_bias": np.zeros(size.cell),
+        "cell2": draw(size.cell, POOLED_CELLS),
+        "cell2_bias": np.zeros(POOLED_CELLS),
+        "context_mean": np.zeros(CONTEXT),
+        "context_spread": np.ones(CONTEXT),
+        "context1": draw(CONTEXT, size.context, 0.5),
+        "context1_bias": np.zeros(size.context),
+        "choose": draw(size.context, DETECTORS, 0.3),
+        "choose_bias": np.zeros(DETECTORS),
+        "mixture1": draw(DETECTORS, size.mixture),
+        "mixture_context": draw(size.context, size.mixture),
+        "mixture_bias": np.zeros(size.mixture),
+        "mixture2": draw(size.mixture, 1, 0.3),
+        "joint1": np.array([[0.5, 0.2, 0.1, 0.3], [0.5, 0.1, 0.2, 0.3]]),
+        "joint1_bias": np.array([-1.0, 0.0, 0.0, -2.0]),
+        "joint2": np.full((4, 1), 0.05),
+        "gate_window": draw(CONTEXT, size.context, 0.2),
+        "gate_peers": draw(CONTEXT, size.context, 0.2),
+        "gate_shift": draw(1, size.context),
+        "gate_ratio": draw(1, size.context),
+        "gate1_bias": np.zeros(size.context),
+        "gate2": draw(size.context, 1, 0.1),
+        "gate2_bias": np.zeros(1),
+        "label_cell1": draw(LABEL_CELLS, size.label),
+        "label_cell_token": draw(STATISTICS, size.label, 0.5),
+        "label_cell_size": np.zeros((1, size.label)),
+        "label_cell1_bias": np.zeros(size.label),
+        "label_cell2": draw(size.label, POOLED_LABEL_CELLS),
+        "label_cell2_bias": np.zeros(POOLED_LABEL_CELLS),
+        "label_context": draw(CONTEXT, size.label, 0.1),
+        "label_size": np.zeros((1, size.label)),
+        "label1": draw(evidence, size.label),
+        "label1_bias": np.zeros(size.label),
+        "label2": draw(size.label, 1, 0.1),
+        "label_plain": np.concatenate([np.full((EVIDENCE, 1), 0.1), np.zeros((evidence - EVIDENCE, 1))]),
+        "acquittal": np.full((RUNGS, 1), 0.1),
+    }
+    return {name: np.asarray(value, np.float32) for name, value in values.items()}
