@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from export.commands import evaluate, train
 from stream.errors import OnsightError
 
 if TYPE_CHECKING:
@@ -21,8 +22,14 @@ def cli() -> None:
     \b
     onsight-export keys                  once: a pair of signing keys
     onsight-export knn                   build the nearest-neighbour artifact into the package
+    onsight-export train --out FOLDER    meta-train a model
     onsight-export verify FOLDER         hold any artifact against the whole contract
+    onsight-export evaluate FOLDER --data SETS    measure it beside others
     """
+
+
+cli.add_command(train.command)
+cli.add_command(evaluate.command)
 
 
 @cli.command()

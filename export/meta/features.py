@@ -14,7 +14,7 @@ import numpy as np
 
 from export.meta.ops import Array, Ops, weighted
 
-BINS = 12
+BINS = 10
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
 FARTHEST = 1e15

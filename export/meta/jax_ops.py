@@ -1,6 +1,6 @@
 """The meta-model's operations in JAX, for training and for measuring."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -75,6 +75,12 @@ class JaxOps:
 
     def shaped_like(self, x: Array, like: Array) -> Array:
         return x.reshape(like.shape)
+
+    def all_or_none(self, flag: Array) -> Callable[[Array], Array]:
+        return lambda x: x
+
+    def refilled(self, x: Array, like: Array) -> Array:
+        return x
 
     def coded(self, x: Array, category: Array) -> Array:
         return x[:, : self._coded_columns]

@@ -3,6 +3,10 @@
 The result is a change of the score that is exactly 0 where a reference has no verdicts. Shapes as in `features`.
 """
 
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar
+
 from export.meta.detectors import RUNGS, Detected, Prepared
 from export.meta.features import Columns, Query
 from export.meta.ops import Array, Ops, stacked_queries, weighted
@@ -11,12 +15,40 @@ EVIDENCE = 3 * RUNGS + 3
 LABEL_CELLS = 9
 POOLED_LABEL_CELLS = 4
 LEAST = 0.01
+Fields = TypeVar("Fields", Prepared, Detected, Query)
 
 
 def label_change(
     ops: Ops, prepared: Prepared, detected: Detected, query: Query, columns: Columns, zero_shot: Array
 ) -> Array:
-    """[N, Q, 1]: how much the verdicts in the reference change the `zero_shot` score [N, Q, 1]."""
+    """[N, Q]: how much the verdicts in the reference change the `zero_shot` score [N, Q]."""
+    kept = ops.all_or_none(prepared.reference.label)
+    change = _change(
+        ops,
+        _kept_fields(kept, prepared),
+        _kept_fields(kept, detected),
+        _kept_fields(kept, query),
+        columns,
+        ops.unsqueeze(kept(zero_shot), 2),
+    )
+    return ops.refilled(ops.squeeze(change, 2), zero_shot)
+
+
+def _kept_fields(kept: Callable[[Array], Array], value: Fields) -> Fields:
+    """The same dataclass with every array of it, also in its parts, run through `kept`."""
+    changes: dict[str, object] = {}
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if is_dataclass(part):
+            changes[field.name] = _kept_fields(kept, part)
+        else:
+            changes[field.name] = tuple(map(kept, part)) if isinstance(part, tuple) else kept(part)
+    return replace(value, **changes)
+
+
+def _change(
+    ops: Ops, prepared: Prepared, detected: Detected, query: Query, columns: Columns, zero_shot: Array
+) -> Array:
     label = prepared.reference.label
     anomalies, normals = ops.relu(label), ops.relu(0.0 - label)
     known = ops.unsqueeze(ops.sum(anomalies, 1), 1)

@@ -108,10 +108,9 @@ def _against(ops: Ops, prepared: Prepared, raw: Array, columns: Columns) -> tupl
     """Score [N, Q] of queries against one reference, and its change by labels; both 0 without rows."""
     queried = query(ops, raw, prepared.reference, columns)
     detected = detect(ops, prepared, queried, columns)
-    plain = _mixed(ops, prepared, detected.values)
+    plain = ops.squeeze(_mixed(ops, prepared, detected.values), 2)
     change = label_change(ops, prepared, detected, queried, columns, plain)
-    here = prepared.reference.here
-    return ops.squeeze(plain, 2) * here, ops.squeeze(change, 2) * here
+    return plain * prepared.reference.here, change * prepared.reference.here
 
 
 def _mixed(ops: Ops, prepared: Prepared, values: Array) -> Array:

@@ -7,7 +7,7 @@ floats, a product with the array on the left.
 ONNX Runtime is slow where the last axis has length 1 and a float is broadcast to it, so no array is laid out so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,6 +73,12 @@ class Ops(Protocol):
 
     def shaped_like(self, x: Array, like: Array) -> Array:
         """The elements of `x` in the shape of `like`."""
+
+    def all_or_none(self, flag: Array) -> Callable[[Array], Array]:
+        """What keeps the whole of an array [N, ...], or nothing of it where `flag` [N, K] is 0 throughout."""
+
+    def refilled(self, x: Array, like: Array) -> Array:
+        """What `all_or_none` left of an array [N, Q], with 0 for what it took; `like` is [N, Q]."""
 
     def coded(self, x: Array, category: Array) -> Array:
         """Of x [N, F, M] the rows of category columns, [N, C, M]. `category` is [F], or [N, F] in training."""

@@ -1,0 +1,1 @@
+"""The larger commands of `onsight-export`, one file each."""

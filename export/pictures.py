@@ -1,0 +1,41 @@
+"""Pictures of training and of comparisons, as PNG files."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from export.train import Progress
+
+SIZE = (9, 4)
+
+
+def draw_curves(entries: "Sequence[Progress]", path: Path) -> None:
+    """Loss by step, each part of the training beside what it is measured against."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(SIZE, layout="constrained")
+    axes = np.atleast_1d(figure.subplots(1, 2))
+    for axis, part, beside in zip(axes, ("zero-shot", "labels"), ("kNN", "without labels"), strict=True):
+        chosen = [entry for entry in entries if entry.part == part]
+        steps = [entry.step for entry in chosen]
+        axis.plot(steps, [entry.loss for entry in chosen], label="onsight")
+        axis.plot(steps, [entry.against for entry in chosen], label=beside)
+        axis.set(title=part, xlabel="step", ylabel="ranking loss of the training batches")
+        axis.legend()
+    figure.savefig(path, dpi=110)
+
+
+def draw_comparison(auroc: Mapping[str, np.ndarray], path: Path, rows: int) -> None:
+    """Our AUROC against each rival's, a point for each set: above the line, ours is better."""
+    from matplotlib.figure import Figure
+
+    rivals = [name for name in auroc if name != "onsight"]
+    figure = Figure((3.2 * len(rivals), 3.4), layout="constrained")
+    for axis, rival in zip(np.atleast_1d(figure.subplots(1, len(rivals))), rivals, strict=True):
+        axis.scatter(auroc[rival], auroc["onsight"], s=8)
+        axis.plot([0, 1], [0, 1], linewidth=0.8, color="grey")
+        axis.set(xlabel=rival, ylabel="onsight", title=f"AUROC, {rows} rows", aspect="equal")
+    figure.savefig(path, dpi=110)

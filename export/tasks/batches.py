@@ -1,0 +1,204 @@
+"""Batches of tasks for training: groups of contexts of one set, in arrays of fixed shape."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from export.tasks.sets import TaskSet
+from export.tasks.variants import Recipe, Variant, draw_variant
+
+FEWEST_ROWS = 12
+LABEL_COUNTS = (1, 1, 2, 3, 5, 8, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Sizes of a batch: `groups` of `contexts` each, so N = groups x contexts references."""
+
+    groups: int = 6
+    contexts: int = 3
+    rows: int = 64
+    peers: int = 0
+    columns: int = 16
+    queries: int = 32  # of each kind
+
+
+class Batch(NamedTuple):
+    """The model's inputs in its own layout, N references; the first half of the queries is normal."""
+
+    window: np.ndarray  # [N, F, R]
+    window_mask: np.ndarray  # [N, R]
+    window_label: np.ndarray  # [N, R]
+    peers: np.ndarray  # [N, F, P]
+    peers_mask: np.ndarray  # [N, P]
+    peers_label: np.ndarray  # [N, P]
+    category: np.ndarray  # [N, F]
+    direction: np.ndarray  # [N, F]
+    used: np.ndarray  # [N, F]
+    query: np.ndarray  # [N, 2 queries, F]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """One reference's rows before they are laid out; all [rows, F]."""
+
+    window: np.ndarray
+    peers: np.ndarray
+    normal: np.ndarray
+    anomalous: np.ndarray
+
+
+def draw_batch(
+    sets: list[TaskSet], layout: Layout, recipe: Recipe, rng: np.random.Generator, *, labels: bool = False
+) -> Batch:
+    """One batch; with `labels`, every reference holds one to ten confirmed anomalies, some confirmed normals too."""
+    number = layout.groups * layout.contexts
+    batch = _empty(layout, number)
+    for group in range(layout.groups):
+        variant = draw_variant(sets, recipe, layout.columns, rng)
+        known, asked = _halves(variant.anomalous, rng) if labels else (None, variant.anomalous)
+        for context in range(layout.contexts):
+            at = group * layout.contexts + context
+            rows = _draw_rows(variant, asked, layout, recipe, rng)
+            _lay_out(batch, at, variant, rows)
+            if known is not None:
+                _label(batch, at, known, rng)
+    return batch
+
+
+def _empty(layout: Layout, number: int) -> Batch:
+    def zeros(*shape: int) -> np.ndarray:
+        return np.zeros((number, *shape), np.float32)
+
+    rows, peers, columns = layout.rows, layout.peers, layout.columns
+    return Batch(
+        *(zeros(columns, rows), zeros(rows), zeros(rows)),
+        *(zeros(columns, peers), zeros(peers), zeros(peers)),
+        *(zeros(columns), zeros(columns), zeros(columns)),
+        zeros(2 * layout.queries, columns),
+    )
+
+
+def _draw_rows(
+    variant: Variant, anomalous: np.ndarray, layout: Layout, recipe: Recipe, rng: np.random.Generator
+) -> _Rows:
+    """Rows of one context: all of one kind, or, with peers, a window of an entity of its own."""
+    size = layout.rows if rng.random() < 0.6 else int(rng.integers(FEWEST_ROWS, layout.rows + 1))
+    if not layout.peers:
+        rows = _Rows(
+            _take(variant.train, size, rng),
+            variant.train[:0],
+            _take(variant.normal, layout.queries, rng),
+            _take(anomalous, layout.queries, rng),
+        )
+        return _contaminated(rows, anomalous, recipe, rng)
+    size = int(rng.integers(0, 9)) if rng.random() < 0.3 else size
+    others = int(rng.integers(FEWEST_ROWS, layout.peers + 1)) if rng.random() < 0.9 else 0
+    rows = _Rows(
+        _take(variant.train, size, rng),
+        _take(variant.train, others, rng),
+        _take(variant.normal, layout.queries, rng),
+        _take(anomalous, layout.queries, rng),
+    )
+    if rng.random() < recipe.entities:
+        rows = (_shifted if rng.random() < 0.5 else _block)(variant, rows, rng)
+    return _contaminated(rows, anomalous, recipe, rng)
+
+
+def _shifted(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
+    """Entities with a level and a width of their own in some columns; half of the anomalies are usual elsewhere."""
+    number = variant.category == 0
+    moves = number * (rng.random(len(number)) < rng.uniform(0.3, 1.0))
+    scale = np.nanstd(variant.train, 0) * moves
+    middle, apart, wider = np.nanmean(variant.train, 0), rng.uniform(0.3, 3.0), rng.uniform(0, 0.6)
+
+    def entity(entities: int) -> tuple[np.ndarray, np.ndarray]:
+        level = rng.standard_normal((entities, len(number))) * scale * apart
+        width = np.exp(rng.standard_normal((entities, len(number))) * wider * moves)
+        return level, width
+
+    def put(part: np.ndarray, level: np.ndarray, width: np.ndarray) -> np.ndarray:
+        out = np.where(number, (part - middle) * width + middle + level, part)
+        return out.astype(np.float32)
+
+    own, crowd, elsewhere = entity(1), entity(max(len(rows.peers), 1)), entity(len(rows.anomalous))
+    foreign = put(_take(variant.normal, len(rows.anomalous), rng), *elsewhere)
+    usual = rng.random((len(rows.anomalous), 1)) < rng.choice([0.0, 0.5, 1.0])
+    return _Rows(
+        put(rows.window, *own),
+        put(rows.peers, *crowd) if len(rows.peers) else rows.peers,
+        put(rows.normal, *own),
+        np.where(usual, foreign, put(rows.anomalous, *own)),
+    )
+
+
+def _block(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
+    """An entity is a stretch of one column's values; anomalies are real ones or normal rows of elsewhere."""
+    column = int(rng.integers(variant.train.shape[1]))
+    middle = np.nan_to_num(variant.train[rng.integers(len(variant.train)), column])
+    share = rng.uniform(0.05, 0.3)
+
+    def near(part: np.ndarray) -> np.ndarray:
+        order = np.argsort(np.abs(np.nan_to_num(part[:, column]) - middle), kind="stable")
+        return part[order[: max(8, int(len(part) * share))]]
+
+    far = np.argsort(-np.abs(np.nan_to_num(variant.normal[:, column]) - middle), kind="stable")
+    foreign = _take(variant.normal[far[: len(far) // 2 + 1]], len(rows.anomalous), rng)
+    usual = rng.random((len(rows.anomalous), 1)) < rng.choice([0.0, 0.5, 1.0])
+    return _Rows(
+        _take(near(variant.train), len(rows.window), rng),
+        rows.peers,
+        _take(near(variant.normal), len(rows.normal), rng),
+        np.where(usual, foreign, rows.anomalous),
+    )
+
+
+def _contaminated(rows: _Rows, anomalous: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> _Rows:
+    """At times some rows of the window are anomalies that nobody has noticed."""
+    if rng.random() >= recipe.contaminated:
+        return rows
+    number = int(rng.uniform(0, recipe.contamination) * len(rows.window))
+    kinds = anomalous if rng.random() < 0.5 else anomalous[:4]
+    window = rows.window.copy()
+    window[rng.permutation(len(window))[:number]] = _take(kinds, number, rng)
+    return _Rows(window, rows.peers, rows.normal, rows.anomalous)
+
+
+def _lay_out(batch: Batch, at: int, variant: Variant, rows: _Rows) -> None:
+    width, size, others = variant.train.shape[1], len(rows.window), len(rows.peers)
+    batch.window[at, :width, :size] = rows.window.T
+    batch.window_mask[at, :size] = 1
+    batch.peers[at, :width, :others] = rows.peers.T
+    batch.peers_mask[at, :others] = 1
+    batch.category[at, :width] = variant.category
+    batch.direction[at, :width] = variant.direction
+    batch.used[at, :width] = 1
+    half = len(rows.normal)
+    batch.query[at, :half, :width] = rows.normal
+    batch.query[at, half:, :width] = rows.anomalous
+
+
+def _label(batch: Batch, at: int, known: np.ndarray, rng: np.random.Generator) -> None:
+    """Put confirmed anomalies over the last rows of the window or of the peers, and confirm some normal ones."""
+    in_peers = batch.peers.shape[2] > 0 and rng.random() < 0.5
+    side = (batch.peers, batch.peers_mask, batch.peers_label) if in_peers else batch[:3]
+    rows, mask, label = (part[at] for part in side)
+    number = min(int(rng.choice(LABEL_COUNTS)), len(mask))
+    if rng.random() < 0.3:
+        label[:] = -(mask * (rng.random(len(mask)) < rng.uniform(0, 0.3)))
+    rows[:, -number:] = 0
+    rows[: known.shape[1], -number:] = _take(known, number, rng).T
+    mask[-number:], label[-number:] = 1, 1
+
+
+def _halves(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    order = rng.permutation(len(rows))
+    return rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]
+
+
+def _take(rows: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """`number` random rows, each once where there are enough."""
+    if number <= len(rows):
+        return rows[rng.permutation(len(rows))[:number]]
+    return rows[rng.integers(len(rows), size=number)]

@@ -1,0 +1,183 @@
+"""Meta-training: the zero-shot part first, then the part for labels with the rest held still.
+
+A run is a number of steps, not of seconds, and each step draws its tasks from the seed and its own number; so
+the same seed gives the same parameters, also when a run was stopped and taken up again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from export.checkpoint import Checkpoint
+from export.loss import Weights, label_loss, zero_shot_loss
+from export.meta.apply import window_statistics
+from export.meta.ops import Array
+from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial
+from export.tasks.batches import Batch, Layout, draw_batch
+from export.tasks.sets import TaskSet
+from export.tasks.variants import Recipe
+
+LAYOUTS = (
+    Layout(),
+    Layout(groups=3, rows=128),
+    Layout(),
+    Layout(rows=32, peers=64),
+)
+LABEL_LAYOUTS = (Layout(contexts=2), Layout(contexts=2, rows=32, peers=64))
+STEPS_A_MINUTE = 1000  # of the nominal machine with two cores; only turns --minutes into a number of steps
+LABEL_SHARE = 0.25
+PREFETCH = 4
+STANDARD_BATCHES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a run depends on beside the sets."""
+
+    size: str = "small"
+    seed: int = 1
+    steps: int = 15_000
+    label_steps: int = 5_000
+    rate: float = 4e-3
+    decay: float = 0.02
+    noise: float = 0.3
+    averaging: float = 0.999
+    recipe: Recipe = field(default_factory=Recipe)
+    weights: Weights = field(default_factory=Weights)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """After some steps: mean ranking loss of the model and of what it is measured against, since the last report."""
+
+    part: str  # "zero-shot" or "labels"
+    step: int
+    steps: int
+    loss: float
+    against: float
+
+
+Report = Callable[[Progress], None]
+REPORT_STEPS = 200
+
+
+def train(plan: Plan, sets: list[TaskSet], checkpoint: Checkpoint, report: Report) -> Parameters:
+    """Train, or go on from what `checkpoint` holds; returns the averaged parameters."""
+    parameters = initial(SIZES[plan.size], plan.seed)
+    parameters |= _context_scale(parameters, sets, plan)
+    is_label = {name: name.startswith(LABEL_PREFIXES) for name in parameters}
+    for part, labels, steps, layouts in (
+        ("zero-shot", False, plan.steps, LAYOUTS),
+        ("labels", True, plan.label_steps, LABEL_LAYOUTS),
+    ):
+        trained = {name for name in parameters if is_label[name] == labels and name not in FIXED}
+        phase = _Phase(part, plan, steps, layouts, labels)
+        parameters = phase.run(parameters, trained, sets, checkpoint, report)
+    return parameters
+
+
+@dataclass(frozen=True, slots=True)
+class _Phase:
+    part: str
+    plan: Plan
+    steps: int
+    layouts: Sequence[Layout]
+    labels: bool
+
+    def run(
+        self,
+        parameters: Parameters,
+        trained: set[str],
+        sets: list[TaskSet],
+        checkpoint: Checkpoint,
+        report: Report,
+    ) -> Parameters:
+        """Train the parameters named in `trained`; all come back, those as running averages."""
+        held = {name: value for name, value in parameters.items() if name not in trained}
+        current: dict[str, Array] = {name: jnp.asarray(parameters[name]) for name in sorted(trained)}
+        optimiser = self._optimiser()
+        state = (current, current, optimiser.init(current))
+        start, state = checkpoint.load(self.part, state)
+        step = self._step(held, optimiser)
+        seen: list[np.ndarray] = []
+        for number, batch in self._batches(sets, start):
+            layout = self.layouts[number % len(self.layouts)]
+            *new, losses = step(state, number, batch, layout)
+            state = (new[0], new[1], new[2])
+            seen.append(losses)
+            if (number + 1) % REPORT_STEPS == 0 or number + 1 == self.steps:
+                loss, against = np.nanmean(np.asarray(seen), 0)
+                report(Progress(self.part, number + 1, self.steps, float(loss), float(against)))
+                checkpoint.save(self.part, number + 1, state)
+                seen.clear()
+        return {**held, **{name: np.asarray(value) for name, value in state[1].items()}}
+
+    def _optimiser(self) -> optax.GradientTransformation:
+        schedule = optax.cosine_decay_schedule(self.plan.rate, max(self.steps, 1))
+
+        def matrices(parameters: dict[str, Array]) -> dict[str, bool]:
+            return {name: value.ndim > 1 for name, value in parameters.items()}
+
+        decay = optax.adamw(schedule, weight_decay=self.plan.decay, mask=matrices)
+        return optax.chain(optax.zero_nans(), optax.clip_by_global_norm(1.0), decay)
+
+    def _step(self, held: Parameters, optimiser: optax.GradientTransformation) -> Callable[..., tuple[Array, ...]]:
+        loss = label_loss if self.labels else zero_shot_loss
+        noise = 0.0 if self.labels else self.plan.noise
+
+        @partial(jax.jit, static_argnames="layout")
+        def step(
+            state: tuple[Array, Array, Array], number: Array, batch: Batch, layout: Layout
+        ) -> tuple[Array, ...]:
+            current, average, moments = state
+            key = jax.random.fold_in(jax.random.PRNGKey(self.plan.seed), number)
+            shape = (batch.window.shape[0], *held["context_mean"].shape)
+            blurred = held["context_mean"] + held["context_spread"] * noise * jax.random.normal(key, shape)
+
+            def objective(trained: dict[str, Array]) -> tuple[Array, Array]:
+                parameters = {**held, **trained, "context_mean": blurred}
+                return loss(parameters, batch, layout, self.plan.weights)
+
+            (_, losses), gradient = jax.value_and_grad(objective, has_aux=True)(current)
+            updates, moments = optimiser.update(gradient, moments, current)
+            current = optax.apply_updates(current, updates)
+            keep = jnp.minimum(self.plan.averaging, (number + 1.0) / (number + 10.0))
+            average = jax.tree.map(lambda old, new: old * keep + new * (1 - keep), average, current)
+            return current, average, moments, losses
+
+        return step
+
+    def _batches(self, sets: list[TaskSet], start: int) -> Iterator[tuple[int, Batch]]:
+        """Batches from step `start` on, drawn a few ahead."""
+
+        def draw(number: int) -> Batch:
+            rng = np.random.default_rng([self.plan.seed, self.labels, number])
+            layout = self.layouts[number % len(self.layouts)]
+            return draw_batch(sets, layout, self.plan.recipe, rng, labels=self.labels)
+
+        with ThreadPoolExecutor(1) as pool:
+            numbers = range(start, self.steps)
+            waiting = [pool.submit(draw, number) for number in numbers[:PREFETCH]]
+            for number, ahead in zip(numbers, count(start + PREFETCH)):
+                yield number, waiting.pop(0).result()
+                if ahead < self.steps:
+                    waiting.append(pool.submit(draw, ahead))
+
+
+def _context_scale(parameters: Parameters, sets: list[TaskSet], plan: Plan) -> Parameters:
+    """Mean and spread of the contexts' statistics over some batches."""
+    seen = []
+    apply = jax.jit(window_statistics)
+    for number in range(STANDARD_BATCHES):
+        batch = draw_batch(sets, LAYOUTS[0], plan.recipe, np.random.default_rng([plan.seed, 2, number]))
+        seen.append(np.asarray(apply(parameters, batch)))
+    rows = np.concatenate(seen)
+    rows = rows[np.isfinite(rows).all(1)]
+    return {"context_mean": rows.mean(0), "context_spread": rows.std(0) + np.float32(0.05)}
