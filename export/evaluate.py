@@ -13,6 +13,7 @@ import numpy as np
 from export.metrics import auroc, average_precision, recall_at, standard_error
 from export.rivals import RIVALS, SUPERVISED, Rival, knn
 from export.tasks.sets import TaskSet
+from stream.prune import only_output
 
 Model = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # rows [L, F], label [L], query [Q, F] -> [Q]
 QUERIES = 150
@@ -40,32 +41,43 @@ class _Case:
     anomalous: np.ndarray  # bool [Q]
 
 
-def session_model(model: bytes) -> Model:
-    """A model file as a function of peers and queries; columns are numbers, both sides are strange."""
+def score_of(model: bytes) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """The score [B] of a model file, as a function of the contract's inputs."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    pruned = only_output(model, "score")
+    session = onnxruntime.InferenceSession(pruned, options, providers=["CPUExecutionProvider"])
+    return lambda inputs: np.asarray(session.run(["score"], dict(inputs))[0])
 
-    def score(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np.ndarray:
-        events, columns = query.shape
-        inputs = {
-            "query": query,
-            "window": np.zeros((events, 0, columns)),
-            "window_mask": np.zeros((events, 0)),
-            "window_label": np.zeros((events, 0)),
-            "peers": rows,
-            "peers_mask": np.ones(len(rows)),
-            "peers_label": label,
-            "category": np.zeros(columns),
-            "direction": np.zeros(columns),
-        }
-        found = session.run(["score"], {name: value.astype(np.float32) for name, value in inputs.items()})[0]
-        return np.asarray(found)
 
-    return score
+def session_model(model: bytes) -> Model:
+    """A model file as a function of peers and queries; columns are numbers, both sides are strange."""
+    score = score_of(model)
+    nothing = np.zeros((0, 0))
+    return lambda rows, label, query: score(plain_inputs(query, nothing, rows, label))
+
+
+def plain_inputs(
+    query: np.ndarray, window: np.ndarray, peers: np.ndarray, peers_label: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The contract's inputs for queries [Q, F] that share one window [R, F] and peers [P, F], all of numbers."""
+    events, columns = query.shape
+    window, peers = window.reshape(-1, columns), peers.reshape(-1, columns)
+    inputs = {
+        "query": query,
+        "window": np.broadcast_to(window, (events, *window.shape)),
+        "window_mask": np.ones((events, len(window))),
+        "window_label": np.zeros((events, len(window))),
+        "peers": peers,
+        "peers_mask": np.ones(len(peers)),
+        "peers_label": np.zeros(len(peers)) if peers_label is None else peers_label,
+        "category": np.zeros(columns),
+        "direction": np.zeros(columns),
+    }
+    return {name: np.ascontiguousarray(value, np.float32) for name, value in inputs.items()}
 
 
 def compare(
@@ -118,6 +130,7 @@ def with_labels(
         normal = case.rows[~label]
         scores = {"onsight": model(case.rows, label.astype(np.float32), case.query), "knn": knn(normal, case.query)}
         if labelled:
+            scores["onsight without"] = model(normal, np.zeros(len(normal)), case.query)
             rivals = SUPERVISED.items()
             scores |= {name: rival(case.rows, label.astype(int), case.query) for name, rival in rivals}
         for name, score in scores.items():

@@ -99,16 +99,17 @@ def reference(
     known, value = 1.0 - ops.to_float(absent), ops.where(absent, 0.0, rows)
     present = weighted(ops, known, keep)
     mean, apart = _robust_centre(ops, value, known, keep, present)
-    roots = weighted(ops, ops.sqrt(ops.abs(apart) + TINY), keep)
+    roots = weighted(ops, ops.sqrt(ops.abs(apart)), keep)
     if prior is None:
         root = roots / ops.maximum(present, 1.0)
     else:
         lent = prior.here * ops.minimum(prior.count, SCALE_ROWS)
         root = (roots + prior.root * lent) / ops.maximum(present + lent, 1.0)
     scale, least = root * root, ops.abs(mean) * 1e-5 + TINY
-    constant = ops.at_most(scale, least) * columns.number
-    varied = columns.number - constant
-    gain = columns.number * columns.sign / ops.maximum(scale, least)
+    number = columns.number * ops.minimum(present, 1.0)
+    constant = ops.at_most(scale, least) * number
+    varied = number - constant
+    gain = number * columns.sign / ops.maximum(scale, least)
     y = apart * ops.unsqueeze(gain, 2)
     squashed = squash(ops, y)
     knots, steps, standing = _histogram(ops, y, share)

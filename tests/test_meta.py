@@ -1,0 +1,102 @@
+"""The meta-model: JAX and the exported graph agree on every clause of the contract, trained or not."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("jax")
+
+from export.checks import Outputs
+from export.contract import check
+from export.golden import Inputs, draw_inputs, golden_inputs
+from export.meta.build import build
+from export.meta.jax_ops import JaxOps
+from export.meta.model import Inputs as ModelInputs
+from export.meta.model import bounded, contexts, strangeness
+from export.meta.parameters import SIZES, Parameters, initial
+
+TOLERANCE = 1e-5
+CASES = {
+    **golden_inputs(),
+    "long": draw_inputs(5, events=16, rows=64, peers=128, columns=8, missing=0.1),
+    "single": draw_inputs(6, events=16, rows=1, peers=1, columns=1),
+    "new entities": draw_inputs(7, events=16, rows=3, peers=40, columns=5),
+    "plain": draw_inputs(8, events=16, rows=24, peers=24, columns=3, plain=True),
+    "mostly missing": draw_inputs(9, events=16, rows=24, peers=24, columns=4, missing=0.6),
+}
+
+
+@pytest.fixture(scope="module")
+def parameters() -> Parameters:
+    """Untrained, but with every bias away from 0."""
+    rng = np.random.default_rng(3)
+    drawn = initial(SIZES["small"], 2)
+    return {name: value + rng.normal(0, 0.05, value.shape).astype(np.float32) for name, value in drawn.items()}
+
+
+@pytest.fixture(scope="module")
+def graph(parameters: Parameters):  # type: ignore[no-untyped-def]
+    import onnxruntime
+
+    model = build(parameters).SerializeToString()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return lambda inputs: Outputs(*session.run(["score", "attribution"], dict(inputs)))
+
+
+def in_jax(parameters: Parameters, x: Inputs) -> np.ndarray:
+    """The contract's inputs through the definition that is trained."""
+    ops = JaxOps(parameters, coded_columns=len(x["category"]))
+    inputs = ModelInputs(
+        window=x["window"].transpose(0, 2, 1),
+        window_mask=x["window_mask"],
+        window_label=x["window_label"] * x["window_mask"],
+        peers=x["peers"].T[None],
+        peers_mask=x["peers_mask"][None],
+        peers_label=(x["peers_label"] * x["peers_mask"])[None],
+        category=x["category"],
+        direction=x["direction"][None],
+        used=np.ones_like(x["category"])[None],
+    )
+    strange = strangeness(ops, contexts(ops, inputs), x["query"][:, None], x["query"][None])
+    return np.asarray(bounded(ops, strange))[:, 0]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_and_export_agree(parameters: Parameters, graph, case: str) -> None:  # type: ignore[no-untyped-def]
+    found = graph(CASES[case])
+    np.testing.assert_allclose(found.score, in_jax(parameters, CASES[case]), rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(found.attribution.sum(1), 1, atol=TOLERANCE)
+
+
+def test_the_contract_holds_before_any_training(graph) -> None:  # type: ignore[no-untyped-def]
+    about_labels = "confirmed anomalies are no evidence of being normal"  # that is learned
+    failed = [one for one in check(graph) if not one.passed and one.sentence != about_labels]
+    assert failed == []
+
+
+def test_without_labels_other_events_labels_change_no_bit(graph) -> None:  # type: ignore[no-untyped-def]
+    plain = draw_inputs(12, events=16, rows=24, peers=24, columns=4, plain=True)
+    marked = plain | {"window_label": plain["window_label"].copy()}
+    marked["window_label"][0, :4] = 1
+    before, after = graph(plain).score, graph(marked).score
+    assert before[0] != after[0]
+    assert np.array_equal(before[1:], after[1:])
+
+
+def test_attribution_is_the_change_when_a_value_is_left_out(graph) -> None:  # type: ignore[no-untyped-def]
+    x = draw_inputs(13, events=16, rows=24, peers=24, columns=4, plain=True)
+
+    def strange(inputs: Inputs) -> np.ndarray:
+        score = graph(inputs).score.astype(np.float64) * 2 - 1
+        return np.asarray(score / (1 - np.abs(score)))
+
+    drop = []
+    for column in range(4):
+        without = x | {"query": x["query"].copy()}
+        without["query"][:, column] = np.nan
+        drop.append(np.maximum(strange(x) - strange(without), 0))
+    expected = np.stack(drop, 1) + 1e-9
+    expected /= expected.sum(1, keepdims=True)
+    np.testing.assert_allclose(graph(x).attribution, expected, atol=1e-3)

@@ -1,0 +1,56 @@
+"""Sets, priors and batches: what training draws is in shape, reproducible and never from the development sets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.tasks.batches import Layout, draw_batch
+from export.tasks.priors import draw_set
+from export.tasks.sets import TaskSet, is_development, load_folder
+from export.tasks.variants import CODED_COLUMNS, Recipe
+from stream.errors import ArtifactError
+
+EVERYTHING = Recipe(missing=1.0, categories=1.0, directed=1.0, contaminated=1.0, entities=1.0)
+
+
+def some_set(columns: int = 5) -> TaskSet:
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(300, columns)).astype(np.float32)
+    return TaskSet("some", rows[:200], rows[200:250], rows[250:] + 3)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_prior_has_rows_of_each_kind(seed: int) -> None:
+    drawn = draw_set(np.random.default_rng(seed))
+    assert drawn.train.shape[1] == drawn.normal.shape[1] == drawn.anomalous.shape[1]
+    assert all(np.isfinite(part).all() for part in (drawn.train, drawn.normal, drawn.anomalous))
+
+
+@pytest.mark.parametrize("labels", [False, True])
+@pytest.mark.parametrize("layout", [Layout(groups=2), Layout(groups=2, rows=32, peers=64)])
+def test_batches_keep_the_models_conventions(layout: Layout, labels: bool) -> None:
+    batch = draw_batch([some_set()], layout, EVERYTHING, np.random.default_rng(1), labels=labels)
+    again = draw_batch([some_set()], layout, EVERYTHING, np.random.default_rng(1), labels=labels)
+    assert all(np.array_equal(one, other, equal_nan=True) for one, other in zip(batch, again, strict=True))
+    assert not batch.category[:, CODED_COLUMNS:].any()
+    assert not (batch.category * np.abs(batch.direction)).any()
+    absent = batch.window.transpose(0, 2, 1)[batch.window_mask == 0]
+    assert not absent.any()
+    assert bool((batch.window_label == 1).any() or (batch.peers_label == 1).any()) == labels
+
+
+def test_folders_are_read_and_empty_ones_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no usable set"):
+        load_folder(tmp_path)
+    one = some_set()
+    test = np.concatenate([one.normal, one.anomalous])
+    labels = np.arange(len(test)) >= len(one.normal)
+    np.savez(tmp_path / "some.npz", train=one.train, test=test, test_labels=labels.astype(int))
+    (loaded,) = load_folder(tmp_path)
+    assert (loaded.name, loaded.train.shape, len(loaded.anomalous)) == ("some", (200, 5), 50)
+
+
+def test_the_development_split_is_by_name() -> None:
+    names = [f"set{number}" for number in range(1000)]
+    assert 150 < sum(map(is_development, names)) < 250
