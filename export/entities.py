@@ -26,7 +26,9 @@ def evaluate_entities(
     score: Callable[[Mapping[str, np.ndarray]], np.ndarray], sets: Sequence[TaskSet]
 ) -> dict[str, dict[str, float]]:
     """AUROC of the model and of kNN, given both, only the window, only the peers, and how far "both" is ahead."""
-    found: dict[str, list[float]] = {name: [] for name in ("both", "window", "peers", "knn window", "knn peers")}
+    found: dict[str, list[float]] = {
+        name: [] for name in ("both", "window", "peers", "knn window", "knn peers")
+    }
     anomalous = np.arange(2 * LAYOUT.queries) >= LAYOUT.queries
     for number in range(BATCHES):
         batch = draw_batch(list(sets), LAYOUT, RECIPE, np.random.default_rng([SEED, number]))

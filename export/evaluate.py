@@ -15,7 +15,9 @@ from export.rivals import RIVALS, SUPERVISED, Rival, knn
 from export.tasks.sets import TaskSet
 from stream.prune import only_output
 
-Model = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # rows [L, F], label [L], query [Q, F] -> [Q]
+Model = Callable[
+    [np.ndarray, np.ndarray, np.ndarray], np.ndarray
+]  # rows [L, F], label [L], query [Q, F] -> [Q]
 QUERIES = 150
 FALSE_POSITIVES = 0.005
 POOL = (64, 64, 64, 32, 32, 16)
@@ -81,22 +83,24 @@ def plain_inputs(
 
 
 def compare(
-    model: Model, sets: Sequence[TaskSet], rows: int, rivals: Sequence[str], tick: Callable[[], None]
+    model: Model, sets: Sequence[TaskSet], rows: int, rivals: Sequence[str], tick: Callable[[int], None]
 ) -> dict[str, Scores]:
-    """Score every set with `rows` normal rows as context; `tick` is called after each set."""
-    scorers: dict[str, Rival] = {"onsight": lambda context, query: model(context, np.zeros(len(context)), query)}
+    """Score every set with `rows` normal rows as context; `tick` is told how many sets are done."""
+    scorers: dict[str, Rival] = {
+        "onsight": lambda context, query: model(context, np.zeros(len(context)), query)
+    }
     scorers |= {name: RIVALS[name] for name in rivals}
     found: dict[str, list[np.ndarray]] = {name: [] for name in scorers}
     seconds = dict.fromkeys(scorers, 0.0)
     cases = []
-    for one in sets:
+    for done, one in enumerate(sets, 1):
         case = _case(one, rows)
         cases.append(case)
         for name, scorer in scorers.items():
             start = time.perf_counter()
             found[name].append(_finite(scorer(case.rows, case.query)))
             seconds[name] += time.perf_counter() - start
-        tick()
+        tick(done)
     labels = [case.anomalous for case in cases]
     events = sum(map(len, labels))
     return {name: _scores(found[name], labels, seconds[name] / events * 1e6) for name in scorers}
@@ -120,15 +124,18 @@ def pooled(
 
 
 def with_labels(
-    model: Model, sets: Sequence[TaskSet], rows: int, known: int, tick: Callable[[], None]
+    model: Model, sets: Sequence[TaskSet], rows: int, known: int, tick: Callable[[int], None]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """AUROC and AP at 10 % of each scorer [sets], with `known` labelled anomalies among the context's rows."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for one in sets:
+    for done, one in enumerate(sets, 1):
         case, labelled = _labelled_case(one, rows, known)
         label = np.arange(len(case.rows)) >= len(case.rows) - labelled
         normal = case.rows[~label]
-        scores = {"onsight": model(case.rows, label.astype(np.float32), case.query), "knn": knn(normal, case.query)}
+        scores = {
+            "onsight": model(case.rows, label.astype(np.float32), case.query),
+            "knn": knn(normal, case.query),
+        }
         if labelled:
             scores["onsight without"] = model(normal, np.zeros(len(normal)), case.query)
             rivals = SUPERVISED.items()
@@ -136,7 +143,7 @@ def with_labels(
         for name, score in scores.items():
             values = _three(_finite(score), case.anomalous)[:2]
             found.setdefault(name, []).append(values)
-        tick()
+        tick(done)
     return {name: tuple(np.array(values).T) for name, values in found.items()}
 
 
@@ -155,7 +162,9 @@ def _case(one: TaskSet, rows: int) -> _Case:
     context = one.train[rng.permutation(len(one.train))[:rows]]
     normal = one.normal[rng.permutation(len(one.normal))[:QUERIES]]
     anomalous = one.anomalous[rng.permutation(len(one.anomalous))[:QUERIES]]
-    return _Case(context, np.concatenate([normal, anomalous]), np.arange(len(normal) + len(anomalous)) >= len(normal))
+    return _Case(
+        context, np.concatenate([normal, anomalous]), np.arange(len(normal) + len(anomalous)) >= len(normal)
+    )
 
 
 def _labelled_case(one: TaskSet, rows: int, known: int) -> tuple[_Case, int]:

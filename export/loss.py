@@ -54,7 +54,7 @@ def label_loss(
 
 
 def _pooled(score: Array, layout: Layout) -> tuple[Array, Array]:
-    """Scores [N, 2 queries] of all contexts of a group together: normal and anomalous, each [groups, contexts queries]."""
+    """Scores [N, 2 queries], the contexts of a group together: normal and anomalous, each [groups, number]."""
     parts = score.reshape(layout.groups, layout.contexts, 2, layout.queries).swapaxes(1, 2)
     flat = parts.reshape(layout.groups, 2, layout.contexts * layout.queries)
     return flat[:, 0], flat[:, 1]

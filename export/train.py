@@ -128,7 +128,9 @@ class _Phase:
         decay = optax.adamw(schedule, weight_decay=self.plan.decay, mask=matrices)
         return optax.chain(optax.zero_nans(), optax.clip_by_global_norm(1.0), decay)
 
-    def _step(self, held: Parameters, optimiser: optax.GradientTransformation) -> Callable[..., tuple[Array, ...]]:
+    def _step(
+        self, held: Parameters, optimiser: optax.GradientTransformation
+    ) -> Callable[..., tuple[Array, ...]]:
         loss = label_loss if self.labels else zero_shot_loss
         noise = 0.0 if self.labels else self.plan.noise
 

@@ -30,7 +30,9 @@ def parameters() -> Parameters:
     """Untrained, but with every bias away from 0."""
     rng = np.random.default_rng(3)
     drawn = initial(SIZES["small"], 2)
-    return {name: value + rng.normal(0, 0.05, value.shape).astype(np.float32) for name, value in drawn.items()}
+    return {
+        name: value + rng.normal(0, 0.05, value.shape).astype(np.float32) for name, value in drawn.items()
+    }
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,9 @@ def test_equal_to_the_library_without_ties() -> None:
     rng = np.random.default_rng(1)
     score, anomalous = rng.normal(size=300), rng.random(300) < 0.2
     assert auroc(score, anomalous) == pytest.approx(metrics.roc_auc_score(anomalous, score))
-    assert average_precision(score, anomalous) == pytest.approx(metrics.average_precision_score(anomalous, score))
+    assert average_precision(score, anomalous) == pytest.approx(
+        metrics.average_precision_score(anomalous, score)
+    )
 
 
 def test_a_constant_score_is_worth_a_guess() -> None:

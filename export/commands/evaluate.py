@@ -39,11 +39,19 @@ class _Counts(click.ParamType):
     required=True,
     help="Folder of sets, as `train --tasks` takes it.",
 )
-@click.option("--rows", type=_Counts(), default="64,128,512", show_default=True, help="Normal rows as context.")
-@click.option("--labels", type=_Counts(), default=(), help="Also with so many labelled anomalies, such as 0,1,5,10.")
+@click.option(
+    "--rows", type=_Counts(), default="64,128,512", show_default=True, help="Normal rows as context."
+)
+@click.option(
+    "--labels", type=_Counts(), default=(), help="Also with so many labelled anomalies, such as 0,1,5,10."
+)
 @click.option("--development", is_flag=True, help="Only the sets that training never sees.")
-@click.option("--picture", type=click.Path(path_type=Path), help="Write a picture (PNG) of the first comparison.")
-@click.option("--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Write a picture (PNG) of the first comparison."
+)
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def command(
     artifact: Path,
@@ -132,16 +140,18 @@ def _show(result: Result, as_json: bool) -> None:
     for title, rows in result.items():
         table = Table("", *next(iter(rows.values())), title=title)
         for name, figures in rows.items():
-            table.add_row(name, *(f"{value:.4f}" if key != "us" else f"{value:.1f}" for key, value in figures.items()))
+            table.add_row(
+                name, *(f"{value:.4f}" if key != "us" else f"{value:.1f}" for key, value in figures.items())
+            )
         Console().print(table)
 
 
 @contextmanager
-def _bar(text: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar; what it gives is called after each step."""
+def _bar(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar; what it gives is told how far things are."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(text, total=total)
-        yield lambda: progress.advance(task)
+        yield lambda done: progress.update(task, completed=done)

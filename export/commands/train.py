@@ -23,8 +23,12 @@ KEY = Path("~/.config/onsight/keys/private.pem")
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The artifact's folder.")
 @click.option("--minutes", type=float, default=20.0, show_default=True, help="Sets the number of steps.")
-@click.option("--key", type=click.Path(path_type=Path), default=KEY, show_default=True, help="Signs the artifact.")
-@click.option("--work", type=click.Path(path_type=Path), help="Checkpoints and curves.  [default: OUT.training]")
+@click.option(
+    "--key", type=click.Path(path_type=Path), default=KEY, show_default=True, help="Signs the artifact."
+)
+@click.option(
+    "--work", type=click.Path(path_type=Path), help="Checkpoints and curves.  [default: OUT.training]"
+)
 def command(
     size: str, seed: int, tasks: tuple[Path, ...], out: Path, minutes: float, key: Path, work: Path | None
 ) -> None:
@@ -90,7 +94,7 @@ def _figures(model: bytes, development: list["TaskSet"]) -> dict[str, object]:
 
     figures: dict[str, object] = {}
     for rows in (64, 128) if development else ():
-        found = compare(session_model(model), development, rows, ["knn"], lambda: None)
+        found = compare(session_model(model), development, rows, ["knn"], lambda _: None)
         ours, knn = found["onsight"], found["knn"]
         figures[f"development sets, {rows} rows"] = {
             "sets": len(development),

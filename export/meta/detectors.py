@@ -125,9 +125,7 @@ def _statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:
     return stacked(ops, [part * columns.used for part in parts])
 
 
-def _space(
-    ops: Ops, statistics: Array, reference: Reference, columns: Columns
-) -> tuple[Space, Array]:
+def _space(ops: Ops, statistics: Array, reference: Reference, columns: Columns) -> tuple[Space, Array]:
     """The weighted space, and the features' weights where single ones are averaged [N, F]."""
     hidden = ops.tanh(statistics @ ops.parameter("feature1") + ops.parameter("feature1_bias"))
     raw = ops.transpose(hidden @ ops.parameter("feature2") + ops.parameter("feature2_bias"), (0, 2, 1))

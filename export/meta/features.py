@@ -174,9 +174,7 @@ def squash(ops: Ops, y: Array) -> Array:
     return y / (size + TINY) * ops.log(size + 1.0)
 
 
-def _robust_centre(
-    ops: Ops, value: Array, known: Array, keep: Array, present: Array
-) -> tuple[Array, Array]:
+def _robust_centre(ops: Ops, value: Array, known: Array, keep: Array, present: Array) -> tuple[Array, Array]:
     """One reweighting step from the mean towards the median [N, F], and the rows' deviations from it [N, F, M]."""
     divisor = ops.maximum(present, 1.0)
     mean = weighted(ops, value, keep) / divisor

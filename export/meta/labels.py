@@ -85,9 +85,7 @@ def _kernel_evidence(
     return evidence, acquittal
 
 
-def _cosines(
-    ops: Ops, prepared: Prepared, detected: Detected, anomalies: Array, share: Array
-) -> list[Array]:
+def _cosines(ops: Ops, prepared: Prepared, detected: Detected, anomalies: Array, share: Array) -> list[Array]:
     """Cosines [N, Q, 1] of the query with the anomaly nearest in angle and with their mean."""
     space, point = prepared.space, detected.point
     own = ops.unsqueeze(ops.sum(point * point, 2) + 1e-4, 2)
@@ -99,9 +97,7 @@ def _cosines(
     return [nearest, point @ ops.unsqueeze(mean, 2) / ops.sqrt(own * length)]
 
 
-def _cells(
-    ops: Ops, prepared: Prepared, query: Query, columns: Columns, share: Array, size: Array
-) -> Array:
+def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns, share: Array, size: Array) -> Array:
     """Each feature's likeness to the anomalies, through a small network and pooled [N, Q, pooled]."""
     reference, present = prepared.reference, query.present
     cells = []

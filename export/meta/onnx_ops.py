@@ -103,7 +103,10 @@ class OnnxOps:
     def all_or_none(self, flag: Array) -> Callable[[Array], Array]:
         """The work on what is left of nothing costs next to nothing, so labels cost only where there are any."""
         graph = self._graph
-        peak = graph.op("ReduceMax", graph.op("Concat", graph.op("Reshape", flag, [-1]), graph.constant(np.zeros(1)), axis=0))
+        peak = graph.op(
+            "ReduceMax",
+            graph.op("Concat", graph.op("Reshape", flag, [-1]), graph.constant(np.zeros(1)), axis=0),
+        )
         length = graph.op("Shape", flag, start=0, end=1)
         stop = length * graph.op("Cast", graph.op("Greater", peak, 0.0), to=TensorProto.INT64)
         return lambda x: graph.op("Slice", x, [0], stop, [0])

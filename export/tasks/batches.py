@@ -110,8 +110,9 @@ def _shifted(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
     """Entities with a level and a width of their own in some columns; half of the anomalies are usual elsewhere."""
     number = variant.category == 0
     moves = number * (rng.random(len(number)) < rng.uniform(0.3, 1.0))
-    scale = np.nanstd(variant.train, 0) * moves
-    middle, apart, wider = np.nanmean(variant.train, 0), rng.uniform(0.3, 3.0), rng.uniform(0, 0.6)
+    known = np.nan_to_num(variant.train)
+    scale, middle = known.std(0) * moves, known.mean(0)
+    apart, wider = rng.uniform(0.3, 3.0), rng.uniform(0, 0.6)
 
     def entity(entities: int) -> tuple[np.ndarray, np.ndarray]:
         level = rng.standard_normal((entities, len(number))) * scale * apart

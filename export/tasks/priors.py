@@ -39,7 +39,9 @@ def distort(rng: np.random.Generator, rows: np.ndarray, train: np.ndarray, densi
     if kind == 0:
         other = rows * np.minimum(size, 12.0)
     elif kind == 1:
-        sign = np.sign(rng.standard_normal((number, columns))) if rng.random() < 0.5 else rng.choice([-1, 1, 1])
+        sign = (
+            np.sign(rng.standard_normal((number, columns))) if rng.random() < 0.5 else rng.choice([-1, 1, 1])
+        )
         other = rows + sign * scale * size
     elif kind == 2:
         other = np.stack([train[rng.integers(len(train), size=number), j] for j in range(columns)], 1)
@@ -77,7 +79,9 @@ def _causal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     for node in range(nodes):
         weight = rng.standard_normal(nodes) * (rng.random(nodes) < 0.5) * (np.arange(nodes) < node)
         cause = values @ weight
-        effect = (cause, np.tanh(cause), np.sin(2 * cause), np.maximum(cause, 0.0), cause**2 / 2)[rng.integers(5)]
+        effect = (cause, np.tanh(cause), np.sin(2 * cause), np.maximum(cause, 0.0), cause**2 / 2)[
+            rng.integers(5)
+        ]
         values[:, node] = effect + rng.standard_normal(rows) * rng.uniform(0.1, 1.0)
         values[:, node] /= values[:, node].std() + 1e-9
     return values[:, rng.permutation(nodes)[:columns]]

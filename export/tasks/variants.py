@@ -70,7 +70,8 @@ def _some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _mixed(parts: list[np.ndarray], columns: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Sparse random linear combinations of the standardised columns, at times with noise and squashed."""
-    mean, scale = np.nanmean(parts[0], 0), np.nanstd(parts[0], 0)
+    known = np.nan_to_num(parts[0])
+    mean, scale = known.mean(0), known.std(0)
     scale = np.where(scale < 1e-6 * (np.abs(mean) + 1e-6), 1, scale)
     width = parts[0].shape[1]
     into = int(rng.integers(max(1, width // 2), columns + 1))
@@ -105,6 +106,7 @@ def _coded(parts: list[np.ndarray], rng: np.random.Generator) -> tuple[list[np.n
 
 def _direction(parts: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """Say of each column which side the anomalies are on, where they mostly are on one; at times of all."""
-    middle, scale = np.nanmedian(parts[0], 0), np.nanstd(parts[0], 0) + 1e-9
-    lean = np.nanmean(np.tanh((parts[2] - middle) / scale), 0) - np.nanmean(np.tanh((parts[0] - middle) / scale), 0)
+    normal, anomalous = np.nan_to_num(parts[0]), np.nan_to_num(parts[2])
+    middle, scale = np.median(normal, 0), normal.std(0) + 1e-9
+    lean = np.tanh((anomalous - middle) / scale).mean(0) - np.tanh((normal - middle) / scale).mean(0)
     return np.sign(lean) * (np.abs(lean) > 0.1) * (rng.random(len(lean)) < rng.uniform(0.3, 1.0))

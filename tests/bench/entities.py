@@ -15,4 +15,6 @@ from tests.bench.report import finish
 def command(artifact: Path | None) -> None:
     """AUROC on fixed entity tasks, given both references, one of them, and of kNN on either."""
     found = evaluate_entities(score_of(model_bytes(artifact)), development_sets())
-    finish({name: {key: round(value, 4) for key, value in figures.items()} for name, figures in found.items()})
+    finish(
+        {name: {key: round(value, 4) for key, value in figures.items()} for name, figures in found.items()}
+    )

@@ -13,7 +13,9 @@ from tests.bench.report import bar, finish, say
 @click.command()
 @artifact_option
 @click.option("--rows", default=64, help="Normal rows of the context.")
-@click.option("--known", multiple=True, type=int, default=(0, 1, 5, 10), help="Labelled anomalies; repeatable.")
+@click.option(
+    "--known", multiple=True, type=int, default=(0, 1, 5, 10), help="Labelled anomalies; repeatable."
+)
 def command(artifact: Path | None, rows: int, known: tuple[int, ...]) -> None:
     """AUROC and average precision at 10 % with 0, 1, 5 and 10 labelled anomalies on the development sets."""
     scorer, sets = model(artifact), development_sets()
@@ -22,8 +24,7 @@ def command(artifact: Path | None, rows: int, known: tuple[int, ...]) -> None:
     quarters: dict[str, list[float]] = {}
     for number in known:
         with bar(f"{number} labels", len(sets)) as progress:
-            done = iter(range(1, len(sets) + 1))
-            found = with_labels(scorer, sets, rows, number, lambda: progress.at(next(done)))
+            found = with_labels(scorer, sets, rows, number, progress.at)
         auroc[str(number)] = {name: round(float(values[0].mean()), 4) for name, values in found.items()}
         precision[str(number)] = {name: round(float(values[1].mean()), 4) for name, values in found.items()}
         if number:

@@ -17,8 +17,7 @@ def command(artifact: Path | None, rows: tuple[int, ...]) -> None:
     scorer, sets, result = model(artifact), development_sets(), {}
     for number in rows:
         with bar(f"{number} rows", len(sets)) as progress:
-            done = iter(range(1, len(sets) + 1))
-            found = compare(scorer, sets, number, ["knn"], lambda: progress.at(next(done)))
+            found = compare(scorer, sets, number, ["knn"], progress.at)
         ours, knn = found["onsight"], found["knn"]
         ahead = difference(ours.auroc, knn.auroc)
         result[str(number)] = {
