@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from export.commands import evaluate, train
+from export.commands import evaluate, explain, train
 from stream.errors import OnsightError
 
 if TYPE_CHECKING:
@@ -25,11 +25,13 @@ def cli() -> None:
     onsight-export train --out FOLDER    meta-train a model
     onsight-export verify FOLDER         hold any artifact against the whole contract
     onsight-export evaluate FOLDER --data SETS    measure it beside others
+    onsight-export explain FOLDER --data SET      show that its attributions are true
     """
 
 
 cli.add_command(train.command)
 cli.add_command(evaluate.command)
+cli.add_command(explain.command)
 
 
 @cli.command()

@@ -43,21 +43,21 @@ class _Case:
     anomalous: np.ndarray  # bool [Q]
 
 
-def score_of(model: bytes) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
-    """The score [B] of a model file, as a function of the contract's inputs."""
+def output_of(model: bytes, output: str) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """One output of a model file ("score" or "attribution"), as a function of the contract's inputs."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    pruned = only_output(model, "score")
+    pruned = only_output(model, output)
     session = onnxruntime.InferenceSession(pruned, options, providers=["CPUExecutionProvider"])
-    return lambda inputs: np.asarray(session.run(["score"], dict(inputs))[0])
+    return lambda inputs: np.asarray(session.run([output], dict(inputs))[0])
 
 
 def session_model(model: bytes) -> Model:
     """A model file as a function of peers and queries; columns are numbers, both sides are strange."""
-    score = score_of(model)
+    score = output_of(model, "score")
     nothing = np.zeros((0, 0))
     return lambda rows, label, query: score(plain_inputs(query, nothing, rows, label))
 

@@ -37,7 +37,7 @@ def load_folder(folder: Path) -> list[TaskSet]:
     `NAME.parquet` holds the feature columns and `label` (1: anomalous); its normal rows are split in two.
     Sets with fewer than 128 rows to draw from, fewer than 8 queries of a kind or more than 200 columns are left out.
     """
-    found = [_load(path) for path in _files(folder)]
+    found = [load_file(path) for path in _files(folder)]
     usable = [
         one
         for one in found
@@ -72,7 +72,8 @@ def _files(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".npz", ".parquet"))
 
 
-def _load(path: Path) -> TaskSet:
+def load_file(path: Path) -> TaskSet:
+    """The set in one file, whatever its size."""
     if path.suffix == ".parquet":
         return _load_parquet(path)
     with np.load(path, allow_pickle=False) as archive:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from export.evaluate import pooled, score_of
+from export.evaluate import pooled, output_of
 from export.metrics import auroc, average_precision
 from export.rivals import RIVALS, Rival
 from tests.bench.model_data import artifact_option, card_amounts, development_sets, model, model_bytes
@@ -36,7 +36,7 @@ def command(artifact: Path | None) -> None:
 def cards(graph: bytes) -> dict[str, dict[str, float]]:
     """The amount alone, against the card's own amounts before; all events under one threshold."""
     amount, rows, mask, fraud = card_amounts()
-    score, ours = score_of(graph), []
+    score, ours = output_of(graph, "score"), []
     for start in range(0, len(amount), STEP):
         part = slice(start, start + STEP)
         ours.append(score(card_inputs(amount[part], rows[part], mask[part])))
