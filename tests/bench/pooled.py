@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from export.evaluate import pooled, output_of
+from export.evaluate import output_of, pooled
 from export.metrics import auroc, average_precision
 from export.rivals import RIVALS, Rival
 from tests.bench.model_data import artifact_option, card_amounts, development_sets, model, model_bytes
