@@ -113,7 +113,7 @@ def _statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:
         ops.log(second + 0.02) * 0.5,
         ops.log((fourth + 1e-3) / (second * second + 1e-2)) * 0.5,
         weighted(ops, z, share),
-        ops.log(ops.sum(knots * knots, 2) + 0.03),
+        ops.log(ops.sum(reference.steps * reference.steps, 2) + 0.03),
         ops.highest(knots, 2),
         reference.top * 0.5,
         reference.bottom * 0.5,
@@ -132,11 +132,11 @@ def _space(ops: Ops, statistics: Array, reference: Reference, columns: Columns) 
     weights = ops.exp(ops.clip(raw, -8.0, 4.0)) * ops.unsqueeze(columns.used, 1)
     pair = ops.reshape(ops.part(weights, 1, 0, 2), (0, -1))
     total = ops.exp(ops.parameter("bandwidth"))
-    weight = ops.sqrt(pair / ops.unsqueeze(ops.sum(pair, 1) + 1e-6, 1) * total + 1e-9)
+    weight = ops.sqrt(pair / ops.unsqueeze(ops.total(pair) + 1e-6, 1) * total + 1e-9)
     rows = ops.concat([reference.squashed, reference.rank], 1) * ops.unsqueeze(weight, 2)
     squares = rows * rows
     single = ops.squeeze(ops.part(weights, 1, 2, 3), 1)
-    share = single / ops.unsqueeze(ops.sum(single, 1) + 1e-6, 1)
+    share = single / ops.unsqueeze(ops.total(single) + 1e-6, 1)
     return Space(weight, rows, squares, ops.sum(squares, 1)), share
 
 
@@ -161,8 +161,8 @@ def _distances(ops: Ops, space: Space, query: Query) -> tuple[Array, Array, Arra
     point = ops.concat([query.squashed, query.rank], 2) * weight * present
     squared = space.weight * space.weight
     known = present @ ops.unsqueeze(squared, 2) + 1e-6
-    stretch = ops.unsqueeze(ops.unsqueeze(ops.sum(squared, 1), 1), 2) / known
-    norm = ops.unsqueeze(ops.sum(point * point, 2), 2)
+    stretch = ops.unsqueeze(ops.unsqueeze(ops.total(squared), 1), 2) / known
+    norm = ops.unsqueeze(ops.total(point * point), 2)
     left = ops.concat([point * -2.0, present, norm], 2) * stretch
     one = ops.unsqueeze(space.norm, 1) * 0.0 + 1.0
     distance = left @ ops.concat([space.rows, space.squares, one], 1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from export.meta.ops import Array, Ops, weighted
 
-BINS = 10
+BINS = 12
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
 FARTHEST = 1e15
@@ -95,8 +95,7 @@ def reference(
     seen = ops.unsqueeze(ops.sum(keep, 1), 1)
     count = ops.maximum(seen, 1.0)
     share = keep / count
-    absent = ops.isnan(rows)
-    known, value = 1.0 - ops.to_float(absent), ops.where(absent, 0.0, rows)
+    known, value = ops.known(rows), ops.filled(rows)
     present = weighted(ops, known, keep)
     mean, apart = _robust_centre(ops, value, known, keep, present)
     roots = weighted(ops, ops.sqrt(ops.abs(apart)), keep)
@@ -140,9 +139,8 @@ def reference(
 
 def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query:
     """Put the events `raw` [N, Q, F] on the scale of `reference`."""
-    missing = ops.isnan(raw)
-    present = (1.0 - ops.to_float(missing)) * ops.unsqueeze(columns.used, 1)
-    value = ops.clip(ops.where(missing, 0.0, raw), -1e37, 1e37)
+    present = ops.known(raw) * ops.unsqueeze(columns.used, 1)
+    value = ops.clip(ops.filled(raw), -1e37, 1e37)
     y = (value - ops.unsqueeze(reference.centre, 1)) * ops.unsqueeze(reference.gain, 1)
     low = ops.maximum(columns.floor, 0.0 - reference.limit)
     y = ops.maximum(y, ops.unsqueeze(low, 1))

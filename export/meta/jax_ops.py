@@ -28,8 +28,6 @@ class JaxOps:
         self.softmax = jax.nn.softmax
         self.maximum = jnp.maximum
         self.minimum = jnp.minimum
-        self.isnan = jnp.isnan
-        self.where = jnp.where
         self.unsqueeze = jnp.expand_dims
         self.squeeze = jnp.squeeze
         self.transpose = jnp.transpose
@@ -49,8 +47,11 @@ class JaxOps:
     def clip(self, x: Array, low: float, high: float) -> Array:
         return jnp.clip(x, low, high)
 
-    def to_float(self, condition: Array) -> Array:
-        return condition.astype(jnp.float32)
+    def filled(self, x: Array) -> Array:
+        return jnp.where(jnp.isnan(x), 0.0, x)
+
+    def known(self, x: Array) -> Array:
+        return (~jnp.isnan(x)).astype(jnp.float32)
 
     def equal(self, x: Array, y: Array | float) -> Array:
         return (x == y).astype(jnp.float32)
@@ -60,6 +61,9 @@ class JaxOps:
 
     def sum(self, x: Array, axis: int) -> Array:
         return jnp.sum(x, axis)
+
+    def total(self, x: Array) -> Array:
+        return jnp.sum(x, -1)
 
     def highest(self, x: Array, axis: int) -> Array:
         return jnp.max(x, axis, initial=-jnp.inf)

@@ -88,12 +88,12 @@ def _kernel_evidence(
 def _cosines(ops: Ops, prepared: Prepared, detected: Detected, anomalies: Array, share: Array) -> list[Array]:
     """Cosines [N, Q, 1] of the query with the anomaly nearest in angle and with their mean."""
     space, point = prepared.space, detected.point
-    own = ops.unsqueeze(ops.sum(point * point, 2) + 1e-4, 2)
+    own = ops.unsqueeze(ops.total(point * point) + 1e-4, 2)
     cosine = point @ space.rows / ops.sqrt(own * ops.unsqueeze(space.norm + 1e-4, 1))
     elsewhere = ops.unsqueeze((1.0 - anomalies) * 2.0, 1)
     nearest = ops.unsqueeze(ops.maximum(ops.highest(cosine - elsewhere, 2), -1.0), 2)
     mean = weighted(ops, space.rows, share)
-    length = ops.unsqueeze(ops.unsqueeze(ops.sum(mean * mean, 1) + 1e-4, 1), 2)
+    length = ops.unsqueeze(ops.unsqueeze(ops.total(mean * mean) + 1e-4, 1), 2)
     return [nearest, point @ ops.unsqueeze(mean, 2) / ops.sqrt(own * length)]
 
 

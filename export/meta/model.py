@@ -90,7 +90,7 @@ def _lean(ops: Ops, window: Prepared, peers: Prepared, columns: Columns) -> Arra
     both = mine.here * theirs.here
     hidden = ops.parameter("gate1_bias")
     for name, part in (("gate_shift", shift), ("gate_ratio", ratio)):
-        average = ops.unsqueeze(ops.sum(part, 1), 1) / columns.count * both
+        average = ops.unsqueeze(ops.total(part), 1) / columns.count * both
         hidden = average @ ops.parameter(name) + hidden
     for name, prepared in (("gate_window", window), ("gate_peers", peers)):
         hidden = _standard_context(ops, prepared) @ ops.parameter(name) + hidden

@@ -40,14 +40,11 @@ class Ops(Protocol):
     def maximum(self, x: Array, y: Array | float) -> Array: ...
     def minimum(self, x: Array, y: Array | float) -> Array: ...
     def clip(self, x: Array, low: float, high: float) -> Array: ...
-    def isnan(self, x: Array) -> Array:
-        """Bool."""
+    def filled(self, x: Array) -> Array:
+        """`x` with 0 where it is missing (NaN)."""
 
-    def where(self, condition: Array, x: Array | float, y: Array | float) -> Array:
-        """`condition` is bool."""
-
-    def to_float(self, condition: Array) -> Array:
-        """1 where true."""
+    def known(self, x: Array) -> Array:
+        """0 where `x` is missing (NaN), else 1."""
 
     def equal(self, x: Array, y: Array | float) -> Array:
         """1 where the same, else 0."""
@@ -56,7 +53,10 @@ class Ops(Protocol):
         """1 where x <= y, else 0."""
 
     def sum(self, x: Array, axis: int) -> Array:
-        """Without the axis."""
+        """Without the axis, which must not be the last one unless whole numbers or multiples of 4 are summed."""
+
+    def total(self, x: Array) -> Array:
+        """The sum over the last axis, without it."""
 
     def highest(self, x: Array, axis: int) -> Array:
         """The maximum, without the axis; over no elements it is minus infinity."""
