@@ -8,8 +8,6 @@ from export.explain import explain
 from export.rivals import RIVALS, SUPERVISED, knn
 from export.tasks.sets import TaskSet
 
-pytest.importorskip("sklearn")
-
 
 @pytest.fixture(scope="module")
 def plain_set() -> TaskSet:

@@ -5,8 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("jax")
-
 from export import train as training
 from export.checkpoint import Checkpoint
 from export.tasks.batches import Layout
