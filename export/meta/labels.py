@@ -22,7 +22,7 @@ def label_change(
     ops: Ops, prepared: Prepared, detected: Detected, query: Query, columns: Columns, zero_shot: Array
 ) -> Array:
     """[N, Q]: how much the verdicts in the reference change the `zero_shot` score [N, Q]."""
-    kept = ops.all_or_none(prepared.reference.label)
+    kept = ops.all_or_none(ops.abs(prepared.reference.label))
     change = _change(
         ops,
         _kept_fields(kept, prepared),
