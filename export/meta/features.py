@@ -14,11 +14,12 @@ import numpy as np
 
 from export.meta.ops import Array, Ops, weighted
 
-BINS = 12
+BINS = 8
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
 FARTHEST = 1e15
 TINY = 1e-30
+HALF_WAY = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     squashed = squash(ops, y)
     above = ops.relu(squashed - ops.unsqueeze(reference.top, 1))
     below = ops.relu(ops.unsqueeze(reference.bottom, 1) - squashed)
-    bins = _soft_bins(ops, ops.unsqueeze(y, 3), np.arange(BINS))
+    line = ops.unsqueeze(_place(ops, y) * (BINS / 2) + BINS / 2, 3)
+    bins = ops.clip(line - ops.constant(np.arange(BINS)), 0.0, 1.0)
     start = ops.sum(ops.part(reference.knots, 2, 0, 1), 2) * 0.5
     standing = ops.sum(bins * ops.unsqueeze(reference.steps, 1), 3) + ops.unsqueeze(start, 1)
     count = ops.unsqueeze(reference.count, 1)
@@ -168,8 +170,7 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
 
 def squash(ops: Ops, y: Array) -> Array:
     """phi(y) = sign(y) log(1 + |y|)."""
-    size = ops.abs(y)
-    return y / (size + TINY) * ops.log(size + 1.0)
+    return ops.sign(y) * ops.log(ops.abs(y) + 1.0)
 
 
 def _robust_centre(ops: Ops, value: Array, known: Array, keep: Array, present: Array) -> tuple[Array, Array]:
@@ -186,9 +187,8 @@ def _robust_centre(ops: Ops, value: Array, known: Array, keep: Array, present: A
 
 def _histogram(ops: Ops, y: Array, share: Array) -> tuple[Array, Array, Array]:
     """Knots [N, F, BINS + 1], steps [N, F, BINS] and the distribution function [N, F, M] of the rows `y`."""
-    bins = _soft_bins(ops, ops.unsqueeze(y, 2), np.arange(BINS)[:, None])
-    weights = ops.unsqueeze(ops.unsqueeze(share, 1), 3)
-    filled = ops.squeeze(bins @ weights, 3)
+    bins = ops.ramps(_place(ops, y), BINS / 2, BINS)
+    filled = ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3)
     none = ops.part(filled, 2, 0, 1) * 0.0
     knots = ops.concat([none + 1.0, filled], 2) - ops.concat([filled, none], 2)
     steps = (ops.part(knots, 2, 1, BINS + 1) + ops.part(knots, 2, 0, BINS)) * 0.5
@@ -197,10 +197,9 @@ def _histogram(ops: Ops, y: Array, share: Array) -> tuple[Array, Array, Array]:
     return knots, steps, standing
 
 
-def _soft_bins(ops: Ops, y: Array, edges: np.ndarray) -> Array:
-    """How far, from 0 to 1, each value has gone through each bin; the bins cover the whole line."""
-    position = (y * 0.4 / (ops.abs(y) * 0.4 + 1.0) + 1.0) * (BINS / 2)
-    return ops.clip(position - ops.constant(edges), 0.0, 1.0)
+def _place(ops: Ops, y: Array) -> Array:
+    """The whole line on (-1, 1), which the bins divide."""
+    return y / (ops.abs(y) + HALF_WAY)
 
 
 def _normal(ops: Ops, standing: Array, count: Array) -> Array:

@@ -24,6 +24,7 @@ class JaxOps:
         self.sqrt = jnp.sqrt
         self.tanh = jnp.tanh
         self.relu = jax.nn.relu
+        self.sign = jnp.sign
         self.reciprocal = jnp.reciprocal
         self.softmax = jax.nn.softmax
         self.maximum = jnp.maximum
@@ -46,6 +47,10 @@ class JaxOps:
 
     def clip(self, x: Array, low: float, high: float) -> Array:
         return jnp.clip(x, low, high)
+
+    def ramps(self, x: Array, slope: float, number: int) -> Array:
+        line = (x * slope + slope)[:, :, None]
+        return jnp.clip(line - jnp.arange(number, dtype=jnp.float32)[:, None], 0, 1)
 
     def filled(self, x: Array) -> Array:
         return jnp.where(jnp.isnan(x), 0.0, x)
