@@ -26,7 +26,7 @@ def standardised(rows: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.nd
 def knn(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     """Mean distance to the nearest rows of the z-scores."""
     rows, query = standardised(rows, query)
-    return _nearest(_distances(query, rows)).mean(1)
+    return np.asarray(_nearest(_distances(query, rows)).mean(1))
 
 
 def calibrated_knn(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -36,7 +36,7 @@ def calibrated_knn(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     np.fill_diagonal(own, np.inf)
     usual = np.log(_nearest(own).mean(1) + 1e-3)
     found = np.log(_nearest(_distances(query, rows)).mean(1) + 1e-3)
-    return (found - usual.mean()) / (usual.std() + 0.05)
+    return np.asarray((found - usual.mean()) / (usual.std() + 0.05))
 
 
 def robust_z(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -44,7 +44,7 @@ def robust_z(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     middle = np.nan_to_num(np.nanmedian(rows, 0))
     spread = np.nan_to_num(np.nanmedian(np.abs(rows - middle), 0)) / MEDIAN_OF_ABSOLUTE_NORMAL
     spread = np.where(spread > 0, spread, np.maximum(np.nan_to_num(np.nanstd(rows, 0)), 1e-9))
-    return np.nan_to_num(np.abs(query - middle) / spread).max(1)
+    return np.asarray(np.nan_to_num(np.abs(query - middle) / spread).max(1))
 
 
 def lof(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -53,7 +53,7 @@ def lof(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
 
     rows, query = standardised(rows, query)
     fitted = LocalOutlierFactor(min(20, len(rows) - 1), novelty=True).fit(rows)
-    return -fitted.score_samples(query)
+    return np.asarray(-fitted.score_samples(query))
 
 
 def isolation_forest(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def isolation_forest(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     from sklearn.ensemble import IsolationForest
 
     rows, query = standardised(rows, query)
-    return -IsolationForest(TREES, random_state=0).fit(rows).score_samples(query)
+    return np.asarray(-IsolationForest(TREES, random_state=0).fit(rows).score_samples(query))
 
 
 def ecod(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ def ecod(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
         high[:, column] = number - np.searchsorted(order[:, column], query[:, column], "left")
     left, right = -np.log((low + 1) / (number + 1)), -np.log((high + 1) / (number + 1))
     skewed = np.where((rows**3).mean(0) < 0, left, right)
-    return np.max([left.sum(1), right.sum(1), skewed.sum(1)], 0)
+    return np.asarray(np.max([left.sum(1), right.sum(1), skewed.sum(1)], 0))
 
 
 RIVALS: Mapping[str, Rival] = {
@@ -116,7 +116,7 @@ def distance_ratio(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np
     anomalous = standardised(normal, rows[label == 1])[1]
     normal, query = standardised(normal, query)
     far = _nearest(_distances(query, normal)).mean(1)
-    return np.log(far + 1e-3) - np.log(_nearest(_distances(query, anomalous), 1).mean(1) + 1e-3)
+    return np.asarray(np.log(far + 1e-3) - np.log(_nearest(_distances(query, anomalous), 1).mean(1) + 1e-3))
 
 
 SUPERVISED = {"forest": random_forest, "logistic": logistic, "ratio": distance_ratio}
@@ -124,7 +124,7 @@ SUPERVISED = {"forest": random_forest, "logistic": logistic, "ratio": distance_r
 
 def _distances(query: np.ndarray, rows: np.ndarray) -> np.ndarray:
     square = (query**2).sum(1)[:, None] + (rows**2).sum(1) - 2 * query @ rows.T
-    return np.sqrt(np.maximum(square, 0) / rows.shape[1])
+    return np.asarray(np.sqrt(np.maximum(square, 0) / rows.shape[1]))
 
 
 def _nearest(distance: np.ndarray, number: int = NEIGHBOURS) -> np.ndarray:

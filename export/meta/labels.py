@@ -5,7 +5,7 @@ The result is a change of the score that is exactly 0 where a reference has no v
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from export.meta.detectors import RUNGS, Detected, Prepared
 from export.meta.features import Columns, Query
@@ -15,7 +15,7 @@ EVIDENCE = 3 * RUNGS + 3
 LABEL_CELLS = 9
 POOLED_LABEL_CELLS = 4
 LEAST = 0.01
-Fields = TypeVar("Fields", Prepared, Detected, Query)
+Fields = TypeVar("Fields", bound=Prepared | Detected | Query)
 
 
 def label_change(
@@ -36,11 +36,11 @@ def label_change(
 
 def _kept_fields(kept: Callable[[Array], Array], value: Fields) -> Fields:
     """The same dataclass with every array of it, also in its parts, run through `kept`."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     for field in fields(value):
-        part = getattr(value, field.name)
+        part = whole = getattr(value, field.name)
         if is_dataclass(part):
-            changes[field.name] = _kept_fields(kept, part)
+            changes[field.name] = _kept_fields(kept, whole)
         else:
             changes[field.name] = tuple(map(kept, part)) if isinstance(part, tuple) else kept(part)
     return replace(value, **changes)

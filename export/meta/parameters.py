@@ -34,7 +34,7 @@ def initial(size: Size, seed: int) -> Parameters:
     rng = np.random.default_rng(seed)
 
     def draw(rows: int, columns: int, gain: float = 1.0) -> np.ndarray:
-        return (rng.standard_normal((rows, columns)) * gain / np.sqrt(rows)).astype(np.float32)
+        return np.asarray(rng.standard_normal((rows, columns)) * gain / np.sqrt(rows))
 
     evidence = EVIDENCE + 2 * POOLED_LABEL_CELLS
     values = {

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from export.meta.ops import Array
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe, Variant, draw_variant
 
@@ -25,18 +26,21 @@ class Layout:
 
 
 class Batch(NamedTuple):
-    """The model's inputs in its own layout, N references; the first half of the queries is normal."""
+    """The model's inputs in its own layout, N references; the first half of the queries is normal.
 
-    window: np.ndarray  # [N, F, R]
-    window_mask: np.ndarray  # [N, R]
-    window_label: np.ndarray  # [N, R]
-    peers: np.ndarray  # [N, F, P]
-    peers_mask: np.ndarray  # [N, P]
-    peers_label: np.ndarray  # [N, P]
-    category: np.ndarray  # [N, F]
-    direction: np.ndarray  # [N, F]
-    used: np.ndarray  # [N, F]
-    query: np.ndarray  # [N, 2 queries, F]
+    numpy arrays as drawn; JAX's own under `jax.jit`.
+    """
+
+    window: Array  # [N, F, R]
+    window_mask: Array  # [N, R]
+    window_label: Array  # [N, R]
+    peers: Array  # [N, F, P]
+    peers_mask: Array  # [N, P]
+    peers_label: Array  # [N, P]
+    category: Array  # [N, F]
+    direction: Array  # [N, F]
+    used: Array  # [N, F]
+    query: Array  # [N, 2 queries, F]
 
 
 @dataclass(frozen=True, slots=True)

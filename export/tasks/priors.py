@@ -59,7 +59,7 @@ def _related(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     """Standard normal columns, most often linearly related."""
     mixing = rng.standard_normal((columns, columns)) * (rng.random() < 0.6) * 0.6 + np.eye(columns)
     z = rng.standard_normal((rows, columns)) @ mixing
-    return z / z.std(0)
+    return np.asarray(z / z.std(0))
 
 
 def _mixture(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -69,7 +69,7 @@ def _mixture(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     centre = rng.standard_normal((number, columns)) * rng.uniform(1, 3)
     width = np.exp(rng.normal(-0.7, 0.5, (number, columns)))
     z = centre[which] + width[which] * rng.standard_normal((rows, columns))
-    return (z - z.mean(0)) / (z.std(0) + 1e-9)
+    return np.asarray((z - z.mean(0)) / (z.std(0) + 1e-9))
 
 
 def _causal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def _copula(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     if rng.random() < 0.5:
         freedom = rng.uniform(2, 8)
         z = z / np.sqrt(rng.chisquare(freedom, (rows, 1)) / freedom)
-    return z
+    return np.asarray(z)
 
 
 def _process(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
@@ -126,9 +126,9 @@ def _marginal(rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
     if kind == 4:
         return np.maximum(z * rng.uniform(0.3, 0.6) + 1, rng.uniform(0, 0.2))
     if kind == 5:
-        return np.tanh(z)
+        return np.asarray(np.tanh(z))
     if kind == 6:
-        return np.sign(z) * np.abs(z) ** rng.uniform(1.2, 2.5)
+        return np.asarray(np.sign(z) * np.abs(z) ** rng.uniform(1.2, 2.5))
     if kind == 7:
         return np.round(np.exp(z * rng.uniform(0.3, 1.0)) * rng.uniform(1, 20))
-    return z + rng.uniform(2, 6) * (z > rng.uniform(-0.5, 1))
+    return np.asarray(z + rng.uniform(2, 6) * (z > rng.uniform(-0.5, 1)))

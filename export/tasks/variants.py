@@ -61,7 +61,8 @@ def draw_variant(sets: list[TaskSet], recipe: Recipe, columns: int, rng: np.rand
     if rng.random() < recipe.missing:
         share = rng.uniform(0, 0.3)
         parts = [np.where(rng.random(rows.shape) < share, np.nan, rows) for rows in parts]
-    return Variant(*(rows.astype(np.float32) for rows in parts), category, direction)
+    train, normal, anomalous = (rows.astype(np.float32) for rows in parts)
+    return Variant(train, normal, anomalous, category, direction)
 
 
 def _some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -81,7 +82,7 @@ def _mixed(parts: list[np.ndarray], columns: int, rng: np.random.Generator) -> l
     def change(rows: np.ndarray) -> np.ndarray:
         mixed = np.nan_to_num(np.clip((rows - mean) / scale, -30, 30)) @ mixing
         mixed = mixed + noise * rng.standard_normal(mixed.shape)
-        return np.tanh(mixed / 2) if squashed else mixed
+        return np.asarray(np.tanh(mixed / 2) if squashed else mixed)
 
     return [change(rows) for rows in parts]
 
@@ -109,4 +110,4 @@ def _direction(parts: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     normal, anomalous = np.nan_to_num(parts[0]), np.nan_to_num(parts[2])
     middle, scale = np.median(normal, 0), normal.std(0) + 1e-9
     lean = np.tanh((anomalous - middle) / scale).mean(0) - np.tanh((normal - middle) / scale).mean(0)
-    return np.sign(lean) * (np.abs(lean) > 0.1) * (rng.random(len(lean)) < rng.uniform(0.3, 1.0))
+    return np.asarray(np.sign(lean) * (np.abs(lean) > 0.1) * (rng.random(len(lean)) < rng.uniform(0.3, 1.0)))
