@@ -24,13 +24,8 @@ from export.tasks.batches import Batch, Layout, draw_batch
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
-LAYOUTS = (
-    Layout(),
-    Layout(groups=3, rows=128),
-    Layout(),
-    Layout(rows=32, peers=64),
-)
-LABEL_LAYOUTS = (Layout(contexts=2), Layout(contexts=2, rows=32, peers=64))
+LAYOUTS = (Layout(), Layout(groups=4, rows=32, peers=128))
+LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
 STEPS_A_MINUTE = 1000  # of the nominal machine with two cores; only turns --minutes into a number of steps
 LABEL_SHARE = 0.25
 PREFETCH = 4
