@@ -4,20 +4,22 @@ import importlib
 
 import click
 
-BENCHES = ("throughput", "latency", "crash", "hostile", "replay", "changelog")
+EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog")
+MODEL = ("quality", "pooled", "labels", "entities", "model-speed")
 
 
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
 @click.pass_context
 def benches(context: click.Context) -> None:
-    """Benches of the event path, each on a broker that it starts itself (or that of ONSIGHT_KAFKA)."""
+    """Benches of the event path, each on a broker that it starts itself (or that of ONSIGHT_KAFKA), and of the model."""
     if context.invoked_subcommand is None:
         for name, command in benches.commands.items():
             click.echo(f"make bench B={name:<12}{command.get_short_help_str(limit=100)}")
 
 
-for name in BENCHES:
-    benches.add_command(importlib.import_module(f"tests.bench.{name}").command, name)
+for name in (*EVENT_PATH, *MODEL):
+    module = importlib.import_module(f"tests.bench.{name.replace('-', '_')}")
+    benches.add_command(module.command, name)
 
 
 if __name__ == "__main__":
