@@ -4,7 +4,7 @@ A run is a number of steps, not of seconds, and each step draws its tasks from t
 the same seed gives the same parameters, also when a run was stopped and taken up again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,6 +60,9 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+State = tuple[
+    dict[str, Array], dict[str, Array], Array
+]  # current parameters, their average, the optimiser's own
 REPORT_STEPS = 200
 
 
@@ -83,7 +86,7 @@ class _Phase:
     part: str
     plan: Plan
     steps: int
-    layouts: Sequence[Layout]
+    layouts: tuple[Layout, ...]
     labels: bool
 
     def run(
@@ -97,15 +100,16 @@ class _Phase:
         """Train the parameters named in `trained`; all come back, those as running averages."""
         held = {name: value for name, value in parameters.items() if name not in trained}
         current: dict[str, Array] = {name: jnp.asarray(parameters[name]) for name in sorted(trained)}
-        optimiser = self._optimiser()
-        state = (current, current, optimiser.init(current))
+        state: State = (
+            current,
+            current,
+            _optimiser(self.plan.rate, self.plan.decay, self.steps).init(current),
+        )
         start, state = checkpoint.load(self.part, state)
-        step = self._step(held, optimiser)
         seen: list[np.ndarray] = []
         for number, batch in self._batches(sets, start):
             layout = self.layouts[number % len(self.layouts)]
-            *new, losses = step(state, number, batch, layout)
-            state = (new[0], new[1], new[2])
+            state, losses = _step(state, held, number, batch, layout, self)
             seen.append(losses)
             if (number + 1) % REPORT_STEPS == 0 or number + 1 == self.steps:
                 loss, against = np.nanmean(np.asarray(seen), 0)
@@ -113,43 +117,6 @@ class _Phase:
                 checkpoint.save(self.part, number + 1, state)
                 seen.clear()
         return {**held, **{name: np.asarray(value) for name, value in state[1].items()}}
-
-    def _optimiser(self) -> optax.GradientTransformation:
-        schedule = optax.cosine_decay_schedule(self.plan.rate, max(self.steps, 1))
-
-        def matrices(parameters: dict[str, Array]) -> dict[str, bool]:
-            return {name: value.ndim > 1 for name, value in parameters.items()}
-
-        decay = optax.adamw(schedule, weight_decay=self.plan.decay, mask=matrices)
-        return optax.chain(optax.zero_nans(), optax.clip_by_global_norm(1.0), decay)
-
-    def _step(
-        self, held: Parameters, optimiser: optax.GradientTransformation
-    ) -> Callable[..., tuple[Array, ...]]:
-        loss = label_loss if self.labels else zero_shot_loss
-        noise = 0.0 if self.labels else self.plan.noise
-
-        @partial(jax.jit, static_argnames="layout")
-        def step(
-            state: tuple[Array, Array, Array], number: Array, batch: Batch, layout: Layout
-        ) -> tuple[Array, ...]:
-            current, average, moments = state
-            key = jax.random.fold_in(jax.random.PRNGKey(self.plan.seed), number)
-            shape = (batch.window.shape[0], *held["context_mean"].shape)
-            blurred = held["context_mean"] + held["context_spread"] * noise * jax.random.normal(key, shape)
-
-            def objective(trained: dict[str, Array]) -> tuple[Array, Array]:
-                parameters = {**held, **trained, "context_mean": blurred}
-                return loss(parameters, batch, layout, self.plan.weights)
-
-            (_, losses), gradient = jax.value_and_grad(objective, has_aux=True)(current)
-            updates, moments = optimiser.update(gradient, moments, current)
-            current = optax.apply_updates(current, updates)
-            keep = jnp.minimum(self.plan.averaging, (number + 1.0) / (number + 10.0))
-            average = jax.tree.map(lambda old, new: old * keep + new * (1 - keep), average, current)
-            return current, average, moments, losses
-
-        return step
 
     def _batches(self, sets: list[TaskSet], start: int) -> Iterator[tuple[int, Batch]]:
         """Batches from step `start` on, drawn a few ahead."""
@@ -166,6 +133,40 @@ class _Phase:
                 yield number, waiting.pop(0).result()
                 if ahead < self.steps:
                     waiting.append(pool.submit(draw, ahead))
+
+
+def _optimiser(rate: float, decay: float, steps: int) -> optax.GradientTransformation:
+    """Adam with a falling rate and decaying matrices; steps that are no numbers change nothing."""
+
+    def matrices(parameters: dict[str, Array]) -> dict[str, bool]:
+        return {name: value.ndim > 1 for name, value in parameters.items()}
+
+    adam = optax.adamw(optax.cosine_decay_schedule(rate, max(steps, 1)), weight_decay=decay, mask=matrices)
+    return optax.chain(optax.zero_nans(), optax.clip_by_global_norm(1.0), adam)
+
+
+@partial(jax.jit, static_argnames=("layout", "phase"))
+def _step(
+    state: State, held: dict[str, Array], number: Array, batch: Batch, layout: Layout, phase: _Phase
+) -> tuple[State, Array]:
+    """One step of a phase: the new state, and the model's and the baseline's ranking loss [2]."""
+    current, average, moments = state
+    plan = phase.plan
+    key = jax.random.fold_in(jax.random.PRNGKey(plan.seed), number)
+    noise = 0.0 if phase.labels else plan.noise
+    shape = (batch.window.shape[0], *held["context_mean"].shape)
+    blurred = held["context_mean"] + held["context_spread"] * noise * jax.random.normal(key, shape)
+    loss = label_loss if phase.labels else zero_shot_loss
+
+    def objective(trained: dict[str, Array]) -> tuple[Array, Array]:
+        return loss({**held, **trained, "context_mean": blurred}, batch, layout, plan.weights)
+
+    (_, losses), gradient = jax.value_and_grad(objective, has_aux=True)(current)
+    updates, moments = _optimiser(plan.rate, plan.decay, phase.steps).update(gradient, moments, current)
+    current = optax.apply_updates(current, updates)
+    keep = jnp.minimum(plan.averaging, (number + 1.0) / (number + 10.0))
+    average = jax.tree.map(lambda old, new: old * keep + new * (1 - keep), average, current)
+    return (current, average, moments), losses
 
 
 def _context_scale(parameters: Parameters, sets: list[TaskSet], plan: Plan) -> Parameters:

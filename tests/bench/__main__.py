@@ -11,7 +11,7 @@ MODEL = ("quality", "pooled", "labels", "entities", "model-speed")
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
 @click.pass_context
 def benches(context: click.Context) -> None:
-    """Benches of the event path, each on a broker that it starts itself (or that of ONSIGHT_KAFKA), and of the model."""
+    """Benches of the event path, on a broker that each starts itself (or that of ONSIGHT_KAFKA), and of the model."""
     if context.invoked_subcommand is None:
         for name, command in benches.commands.items():
             click.echo(f"make bench B={name:<12}{command.get_short_help_str(limit=100)}")
