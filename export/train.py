@@ -26,7 +26,7 @@ from export.tasks.variants import Recipe
 
 LAYOUTS = (Layout(), Layout(groups=4, rows=32, peers=128))
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
-STEPS_A_MINUTE = 1000  # of the nominal machine with two cores; only turns --minutes into a number of steps
+STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps
 LABEL_SHARE = 0.25
 PREFETCH = 4
 STANDARD_BATCHES = 12
