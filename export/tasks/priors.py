@@ -112,6 +112,7 @@ def _process(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
 
 def _marginals(rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
     """Give each standard column a marginal distribution of its own."""
+    z = np.clip(z, -6, 6)  # heavy tails would leave float32 through an exponential
     return np.stack([_marginal(rng, z[:, column]) for column in range(z.shape[1])], 1)
 
 
