@@ -6,6 +6,7 @@ import click
 
 EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog")
 MODEL = ("quality", "pooled", "labels", "entities", "model-speed")
+BENCHES = (*EVENT_PATH, *MODEL)
 
 
 @click.group(invoke_without_command=True, context_settings={"show_default": True})
@@ -17,7 +18,7 @@ def benches(context: click.Context) -> None:
             click.echo(f"make bench B={name:<12}{command.get_short_help_str(limit=100)}")
 
 
-for name in (*EVENT_PATH, *MODEL):
+for name in BENCHES:
     module = importlib.import_module(f"tests.bench.{name.replace('-', '_')}")
     benches.add_command(module.command, name)
 
