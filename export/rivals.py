@@ -16,8 +16,9 @@ MEDIAN_OF_ABSOLUTE_NORMAL = 0.6745
 
 def standardised(rows: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both on the rows' z-scores, without missing values; a column that never varies keeps its scale."""
-    mean = np.nan_to_num(np.nanmean(rows, 0, dtype=np.float64))
-    scale = np.nanstd(rows, 0, dtype=np.float64)
+    rows, query = rows.astype(np.float64), query.astype(np.float64)  # squares of large float32 would overflow
+    mean = np.nan_to_num(np.nanmean(rows, 0))
+    scale = np.nanstd(rows, 0)
     scale = np.where(scale > 1e-9 * (np.abs(mean) + 1e-9), scale, 1.0)
     apart = [np.clip((np.where(np.isnan(x), mean, x) - mean) / scale, -1e6, 1e6) for x in (rows, query)]
     return apart[0], apart[1]
@@ -41,6 +42,7 @@ def calibrated_knn(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
 
 def robust_z(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     """The largest deviation from a column's median, in median absolute deviations."""
+    rows, query = rows.astype(np.float64), query.astype(np.float64)
     middle = np.nan_to_num(np.nanmedian(rows, 0))
     spread = np.nan_to_num(np.nanmedian(np.abs(rows - middle), 0)) / MEDIAN_OF_ABSOLUTE_NORMAL
     spread = np.where(spread > 0, spread, np.maximum(np.nan_to_num(np.nanstd(rows, 0)), 1e-9))
@@ -61,7 +63,7 @@ def isolation_forest(rows: np.ndarray, query: np.ndarray) -> np.ndarray:
     from sklearn.ensemble import IsolationForest
 
     rows, query = standardised(rows, query)
-    return np.asarray(-IsolationForest(TREES, random_state=0).fit(rows).score_samples(query))
+    return np.asarray(-IsolationForest(n_estimators=TREES, random_state=0).fit(rows).score_samples(query))
 
 
 def ecod(rows: np.ndarray, query: np.ndarray) -> np.ndarray:

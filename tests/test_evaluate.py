@@ -29,6 +29,14 @@ def test_every_rival_sees_a_shift_of_six_deviations(plain_set: TaskSet, name: st
     assert found.ap1[0] <= found.ap10[0] + 1e-9
 
 
+@pytest.mark.parametrize("name", RIVALS)
+def test_a_column_of_huge_values_is_standardised_too(plain_set: TaskSet, name: str) -> None:
+    huge = [
+        rows * np.float32([1, 1, 1e25]) for rows in (plain_set.train, plain_set.normal, plain_set.anomalous)
+    ]
+    assert compare(near, [TaskSet("huge", *huge)], 64, [name], lambda _: None)[name].auroc[0] > 0.9
+
+
 def test_pooled_contexts_and_labels_have_all_figures(plain_set: TaskSet) -> None:
     figures = pooled({"knn": knn}, [plain_set], contamination=0.1)["knn"]
     assert figures["auroc"] > 0.8
