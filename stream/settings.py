@@ -96,7 +96,6 @@ class Settings(BaseSettings):
     route: bool = setting(False, "send events through an internal topic keyed by the entity first")
     max_keys: int = setting(100_000, "entities remembered per partition", "entities", ge=1)
     batch: int = setting(2048, "largest run of events handled at once", "events", ge=1, le=65_536)
-    in_flight: int = setting(4, "batches of a partition awaiting acknowledgement", "batches", ge=1, le=64)
     max_record_bytes: int = setting(262_144, "larger records are dead letters", "bytes", ge=64)
     max_depth: int = setting(32, "deeper nested records are dead letters", "levels", ge=1, le=512)
     standby_replicas: int = setting(
