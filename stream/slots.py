@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FREE = np.int64(2**63 - 1)  # later than any offset
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -61,7 +63,9 @@ class Slots:
     def __init__(self, max_keys: int, epoch: int) -> None:
         self.max_keys = max_keys
         self.capacity = max_keys + epoch
-        self.seen = np.zeros(self.capacity, np.int64)
+        self.seen = np.full(
+            self.capacity, FREE
+        )  # int64 [S]; FREE where no key is, so that it is never the oldest
         self.key: list[Hashable | None] = [None] * self.capacity
         self.evictions = 0
         self._slot: dict[Hashable, int] = {}
@@ -82,6 +86,7 @@ class Slots:
         if slot is None:
             slot = self._slot[key] = self._free.pop()
             self.key[slot] = key
+            self.seen[slot] = 0
         return slot
 
     def find_all(self, keys: Sequence[Hashable], offset: np.ndarray) -> list[int]:
@@ -100,9 +105,8 @@ class Slots:
         excess = len(self._slot) - self.max_keys
         if excess <= 0:
             return []
-        used = np.fromiter(self._slot.values(), np.int64, len(self._slot))
-        oldest = used[np.argsort(self.seen[used], kind="stable")[:excess]]
-        gone = [(int(slot), self.key[slot]) for slot in oldest]
+        oldest = self.seen.argpartition(excess - 1)[:excess]
+        gone = [(slot, self.key[slot]) for slot in oldest[self.seen[oldest].argsort()].tolist()]
         for _, key in gone:
             self.drop(key)
         self.evictions += excess
@@ -113,6 +117,6 @@ class Slots:
         slot = self._slot.pop(key, None)
         if slot is not None:
             self.key[slot] = None
-            self.seen[slot] = 0
+            self.seen[slot] = FREE
             self._free.append(slot)
         return slot
