@@ -114,9 +114,10 @@ class Windows:
     def close_epoch(self) -> None:
         """Evict the least recently seen entities above the bound."""
         for slot, key in self.slots.expire():
-            self._clear(slot)
-            for block in range(self._dirty.shape[1]):
+            written = min(-(-int(self.count[slot]) // self.block), self._dirty.shape[1])
+            for block in range(written):
                 self._tombstones[self._key(str(key), block)] = None
+            self._clear(slot)
 
     def _clear(self, slot: int) -> None:
         self.row[slot] = 0
@@ -153,13 +154,6 @@ class Windows:
             packed["row"] = self.row.reshape(*shape, self.columns)[slot, block]
         size, data = self._record.itemsize, packed.tobytes()
         return [data[at : at + size] for at in range(0, len(data), size)]
-
-    def snapshot(self) -> list[Record]:
-        """Every block of every entity: what a reader of the whole changelog would have."""
-        held = np.flatnonzero(self.count)
-        self._dirty[held] = True
-        self._touched.append(held)
-        return self.changes()
 
     def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """Read changelog records back, oldest first; a record older than what is here changes nothing.
