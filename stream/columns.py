@@ -79,7 +79,7 @@ def time_column(values: Values, unit: Unit) -> NDArray[np.float64] | None:
         seconds = _float_column(values, {int, float})
         if seconds is not None:
             seconds = seconds / PER_SECOND[unit]
-    if seconds is None or not ((seconds >= 0.0) & (seconds < MAX_TIME)).all():
+    if seconds is None or np.count_nonzero((seconds >= 0.0) & (seconds < MAX_TIME)) < len(seconds):
         return None
     return seconds
 
