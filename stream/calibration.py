@@ -157,14 +157,16 @@ class Calibration:
         """p-value [B] of each score [B] against the first `depth` levels; 1 with no reference."""
         if not depth or not self._levels[0].events:
             return np.ones(len(score))
-        recent, *deeper = self._in_use(depth)
-        share = recent.at_least(score) / (recent.events + 1)
+        recent, *deeper = self._levels[:depth]
+        share, events = recent.at_least(score) / (recent.events + 1), recent.events
         for level in deeper:
+            events = max(events, level.events)
             tail = np.flatnonzero(share < level.kept / (level.events + 1))  # it can't raise the others
             if len(tail):
                 at_least = level.at_least(score[tail])
                 share[tail] = np.maximum(share[tail], at_least / (level.events + 1))
-        return share + self.smallest(depth)
+        share += 1 / (events + 1)
+        return share
 
     def _in_use(self, depth: int) -> Iterator[Level]:
         return (level for level in self._levels[:depth] if level.events)
