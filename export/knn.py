@@ -16,7 +16,7 @@ confirmed anomalies are left out of both.
 Sums over columns, peers and neighbours are of whole numbers, or matrix products: a reduction along an odd length
 starts its vector loop where memory is aligned, and gives an event other last bits in another place of the batch.
 
-A call with few events costs by the node, some 0.3 us each, so nodes are few: what the window's query and anchors
+A call with few events costs by the node, some 0.5 us each, so nodes are few: what the window's query and anchors
 do is done in one tensor where it can be, and what hangs on the peers alone is kept out of what hangs on events.
 
 Shapes: N events of the reference (B for windows, 1 for peers), M its rows (R or P), F columns.
