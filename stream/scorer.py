@@ -163,7 +163,9 @@ def _tiled(rows: np.ndarray, filling: float = 0.0) -> np.ndarray:
     rest = -len(rows) % TILE
     if not rest:
         return np.ascontiguousarray(rows)
-    return np.concatenate([rows, np.full((rest, *rows.shape[1:]), filling, np.float32)])
+    tiled = np.empty((len(rows) + rest, *rows.shape[1:]), np.float32)
+    tiled[: len(rows)], tiled[len(rows) :] = rows, filling
+    return tiled
 
 
 def _open(model: bytes, threads: int) -> onnxruntime.InferenceSession:
