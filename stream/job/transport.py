@@ -89,14 +89,18 @@ class RunConsumer(driver.Consumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         """What has been fetched, at once; else what comes within `timeout` seconds."""
-        fetcher = self._thread._ensure_consumer()._fetcher
-        if found := await self._fetched(active_partitions):
-            return found
-        await asyncio.wait([fetcher._create_fetch_waiter()], timeout=timeout)
-        return await self._fetched(active_partitions)
-
-    async def _fetched(self, active_partitions: set[TP] | None) -> Any:
         consumer = self._thread._ensure_consumer()
+        consumer.resume(*consumer.paused())
+        found = await self._fetched(consumer, active_partitions)
+        if not found:
+            await asyncio.wait([consumer._fetcher._create_fetch_waiter()], timeout=timeout)
+            found = await self._fetched(consumer, active_partitions)
+        if sum(map(len, found.values())) < self.run_limit:
+            # Near the end of the topic, what is fetched ahead waits for all that is being scored: fetch it afterwards.
+            consumer.pause(*(tp for tp in found if tp not in consumer._fetcher._records))
+        return found
+
+    async def _fetched(self, consumer: Any, active_partitions: set[TP] | None) -> Any:
         for fetched in consumer._fetcher._records.values():
             if records := getattr(fetched, "_partition_records", None):
                 records._consumer_record = _as_it_came
