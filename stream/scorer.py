@@ -12,6 +12,7 @@ and stays bound to the session from call to call: handing some 30 arrays over co
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -29,7 +30,14 @@ SHARED = ("peers", "peers_mask", "peers_label", "category", "direction")
 KEPT = 64  # how many Peers' results are kept: those of the partitions that a worker serves
 
 Arrays = Mapping[str, np.ndarray]
-Shared = Mapping[str, onnxruntime.OrtValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The inputs that events share, worked out and bound once for them all."""
+
+    binding: onnxruntime.IOBinding
+    memory: tuple[onnxruntime.OrtValue, ...]  # what is bound lives as long as these
 
 
 class Scorer:
@@ -96,7 +104,7 @@ class Scorer:
             parts.append(graph.run(own, shared)[: len(query) - start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _prepared(self, output: str, peers: Peers) -> Shared:
+    def _prepared(self, output: str, peers: Peers) -> Bound:
         inputs = (peers.rows, peers.mask, peers.label, self._category, self._direction)
         return self._graphs[output].prepare(dict(zip(SHARED, inputs, strict=True)))
 
@@ -128,31 +136,31 @@ class _Graph:
         source = str(artifact.path)
         _check_edges("input", inputs, INPUTS, source)
         _check_edges("output", self._second.get_outputs(), {output: OUTPUTS[output]}, source)
-        self._binding = self._second.io_binding()
-        self._bound: Shared = {}
 
-    def prepare(self, inputs: Arrays) -> Shared:
-        """All that `run` takes beside the events' own inputs, worked out once for them all."""
+    def prepare(self, inputs: Arrays) -> Bound:
+        """All that `run` takes beside the events' own inputs."""
         results = self._first.run(self._boundary, inputs) if self._first else []
         values = {**inputs, **dict(zip(self._boundary, results, strict=True))}
-        return {
-            name: onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
-            for name, value in values.items()
-        }
+        memory = tuple(map(_in_place, values.values()))
+        binding = self._second.io_binding()
+        for name, value in zip(values, memory, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        return Bound(binding, memory)
 
-    def run(self, own: Arrays, shared: Shared) -> np.ndarray:
+    def run(self, own: Arrays, shared: Bound) -> np.ndarray:
         """A new array. Not to be called by two threads at once."""
-        if shared is not self._bound:
-            for name, value in shared.items():
-                self._binding.bind_ortvalue_input(name, value)
-            self._bound = shared
+        binding = shared.binding
         for name, array in own.items():
-            self._binding.bind_cpu_input(name, array)
+            binding.bind_cpu_input(name, array)
         # Bound again for each call, so that the runtime allocates for each: the last result may still be in use.
-        self._binding.bind_output(self._output)
-        self._second.run_with_iobinding(self._binding)
-        result: np.ndarray = self._binding.copy_outputs_to_cpu()[0]
+        binding.bind_output(self._output)
+        self._second.run_with_iobinding(binding)
+        result: np.ndarray = binding.copy_outputs_to_cpu()[0]
         return result
+
+
+def _in_place(array: np.ndarray) -> onnxruntime.OrtValue:
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
 def _tiled(rows: np.ndarray, filling: float = 0.0) -> np.ndarray:

@@ -55,7 +55,8 @@ class Broker:
         """Start one and wait until it answers: some 3 s once the jars are cached.
 
         `port` fixes the port that clients use (default: a free one); `extra` adds or replaces server
-        properties; `load`: it will be under load for minutes, as Kafka's own start script expects. Raises BrokerError, with the end of the broker's log, where it does not come up.
+        properties; `load`: it will be under load for minutes, as Kafka's own start script expects.
+        Raises BrokerError, with the end of the broker's log, where it does not come up.
         """
         jars = kafka_jars()
         for tries_left in reversed(range(PORT_TRIES)):
