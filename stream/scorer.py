@@ -31,13 +31,15 @@ KEPT = 64  # how many Peers' results are kept: those of the partitions that a wo
 
 Arrays = Mapping[str, np.ndarray]
 
+Shared = Mapping[str, onnxruntime.OrtValue]
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The inputs that events share, worked out and bound once for them all."""
+    """What events share, bound once for them all."""
 
     binding: onnxruntime.IOBinding
-    memory: tuple[onnxruntime.OrtValue, ...]  # what is bound lives as long as these
+    memory: Shared  # what is bound lives as long as these
 
 
 class Scorer:
@@ -62,8 +64,10 @@ class Scorer:
         self._category = np.asarray(category, np.float32)
         self._direction = np.asarray(direction, np.float32)
         self._batch = max(TILE, batch // TILE * TILE)
-        self._graphs = {output: _Graph(artifact, output, threads) for output in OUTPUTS}
-        self._shared = lru_cache(maxsize=KEPT * len(OUTPUTS))(self._prepared)
+        self._first = _First(artifact, threads)
+        self._graphs = {output: _Graph(artifact, output, self._first.types, threads) for output in OUTPUTS}
+        self._shared = lru_cache(maxsize=KEPT)(self._worked_out)
+        self._bound = lru_cache(maxsize=KEPT * len(OUTPUTS))(self._bind)
 
     def warm_up(self, rows: int, peers: int) -> None:
         """Compare the golden scores, then score once at the shapes to come, so that the first event finds all ready.
@@ -91,7 +95,7 @@ class Scorer:
     def _run(self, output: str, query: np.ndarray, context: Context, peers: Peers) -> np.ndarray:
         if not len(query):
             return np.empty([0, *query.shape[1:]][: len(OUTPUTS[output])], np.float32)
-        graph, shared = self._graphs[output], self._shared(output, peers)
+        graph, shared = self._graphs[output], self._bound(output, peers)
         parts = []
         for start in range(0, len(query), self._batch):
             part = slice(start, start + self._batch)
@@ -104,16 +108,20 @@ class Scorer:
             parts.append(graph.run(own, shared)[: len(query) - start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _prepared(self, output: str, peers: Peers) -> Bound:
+    def _worked_out(self, peers: Peers) -> Shared:
         inputs = (peers.rows, peers.mask, peers.label, self._category, self._direction)
-        return self._graphs[output].prepare(dict(zip(SHARED, inputs, strict=True)))
+        return self._first.run(dict(zip(SHARED, inputs, strict=True)))
+
+    def _bind(self, output: str, peers: Peers) -> Bound:
+        return self._graphs[output].bind(self._shared(peers))
 
     def _check_golden(self, case: GoldenCase) -> None:
         shared = {name: case.inputs[name] for name in SHARED}
         own = {name: case.inputs[name] for name in INPUTS if name not in SHARED}
+        worked_out = self._first.run(shared)
         for output, expected in (("score", case.score), ("attribution", case.attribution)):
             graph = self._graphs[output]
-            seen = graph.run(own, graph.prepare(shared))
+            seen = graph.run(own, graph.bind(worked_out))
             error = float(np.abs(seen - expected).max()) if seen.shape == expected.shape else float("inf")
             if not error <= TOLERANCE:
                 raise ContractError(
@@ -122,30 +130,42 @@ class Scorer:
                 )
 
 
-class _Graph:
-    """What one output takes, in two parts: what events share is worked out by `prepare`, the rest by `run`."""
+class _First:
+    """What events share, worked out once for them all and for every output."""
 
-    def __init__(self, artifact: Artifact, output: str, threads: int) -> None:
+    def __init__(self, artifact: Artifact, threads: int) -> None:
+        self._boundary = boundary(artifact.model, SHARED)
+        self._session = _open(shared_part(artifact.model, SHARED), threads) if self._boundary else None
+        edges = self._session.get_outputs() if self._session else ()
+        self.types = {edge.name: edge.type for edge in edges}
+
+    def run(self, inputs: Arrays) -> Shared:
+        """The shared inputs, and all that hangs on them alone."""
+        results = self._session.run(self._boundary, inputs) if self._session else []
+        values = {**inputs, **dict(zip(self._boundary, results, strict=True))}
+        return {name: _in_place(value) for name, value in values.items()}
+
+
+class _Graph:
+    """The events' own part of what one output takes."""
+
+    def __init__(self, artifact: Artifact, output: str, shared: Mapping[str, str], threads: int) -> None:
         model = only_output(artifact.model, output)
         self._output = output
-        self._boundary = boundary(model, SHARED)
-        self._first = _open(shared_part(model, SHARED), threads) if self._boundary else None
-        edges = self._first.get_outputs() if self._first else ()
-        self._second = _open(own_part(model, SHARED, {edge.name: edge.type for edge in edges}), threads)
-        inputs = [edge for edge in self._second.get_inputs() if edge.name not in self._boundary]
+        self._shared = boundary(model, SHARED)
+        types = {name: shared[name] for name in self._shared}
+        self._session = _open(own_part(model, SHARED, types), threads)
+        inputs = [edge for edge in self._session.get_inputs() if edge.name not in types]
         source = str(artifact.path)
         _check_edges("input", inputs, INPUTS, source)
-        _check_edges("output", self._second.get_outputs(), {output: OUTPUTS[output]}, source)
+        _check_edges("output", self._session.get_outputs(), {output: OUTPUTS[output]}, source)
 
-    def prepare(self, inputs: Arrays) -> Bound:
+    def bind(self, shared: Shared) -> Bound:
         """All that `run` takes beside the events' own inputs."""
-        results = self._first.run(self._boundary, inputs) if self._first else []
-        values = {**inputs, **dict(zip(self._boundary, results, strict=True))}
-        memory = tuple(map(_in_place, values.values()))
-        binding = self._second.io_binding()
-        for name, value in zip(values, memory, strict=True):
-            binding.bind_ortvalue_input(name, value)
-        return Bound(binding, memory)
+        binding = self._session.io_binding()
+        for name in (*SHARED, *self._shared):
+            binding.bind_ortvalue_input(name, shared[name])
+        return Bound(binding, shared)
 
     def run(self, own: Arrays, shared: Bound) -> np.ndarray:
         """A new array. Not to be called by two threads at once."""
@@ -154,7 +174,7 @@ class _Graph:
             binding.bind_cpu_input(name, array)
         # Bound again for each call, so that the runtime allocates for each: the last result may still be in use.
         binding.bind_output(self._output)
-        self._second.run_with_iobinding(binding)
+        self._session.run_with_iobinding(binding)
         result: np.ndarray = binding.copy_outputs_to_cpu()[0]
         return result
 
