@@ -15,7 +15,7 @@ from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
 
-LINGER = 0.25  # seconds: changes of this long go into one changelog batch
+LINGER = 0.1  # seconds: changes of this long go into one changelog batch
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
 
 
