@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 from typing import Any
 
 import orjson
@@ -102,6 +103,8 @@ class Job:
         app.on_before_shutdown.connect(self._on_shutdown)
 
     async def _detect(self, stream: Any) -> None:
+        # Faust has made a data folder, which stays empty: gone by now, it does not outlive a killed process.
+        shutil.rmtree(self.app.conf.datadir, ignore_errors=True)
         await self.sink.start()
         fresh = True
         async for event in stream.events():

@@ -1,7 +1,6 @@
 """Start the worker process, and end it with an exit status that says how it went."""
 
 import logging
-import shutil
 import sys
 
 import faust
@@ -57,5 +56,3 @@ def run(settings: Settings) -> None:
     except BaseException as error:
         logging.getLogger("onsight").critical("worker crashed: %s", error, exc_info=error)
         sys.exit(CRASHED)
-    finally:
-        shutil.rmtree(job.app.conf.datadir, ignore_errors=True)
