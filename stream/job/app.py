@@ -117,7 +117,7 @@ class Job:
         app.on_before_shutdown.connect(self._on_shutdown)
 
     async def _detect(self, stream: Any) -> None:
-        await self.sink.start()
+        await self._start_sink()
         fresh = True
         async for event in stream.events():
             if fresh:
@@ -129,8 +129,15 @@ class Job:
                 # Faust would acknowledge the run and go on without it.
                 self.fail(error)
 
+    async def _start_sink(self) -> None:
+        try:
+            await self.sink.start()
+        except Exception as error:
+            # Faust would start the agent again and again.
+            self.fail(error)
+
     async def _route(self, stream: Any) -> None:
-        await self.sink.start()
+        await self._start_sink()
         async for event in stream.events():
             try:
                 await self.router.on_run(event.message.partition, event.message.value)

@@ -29,6 +29,7 @@ log = logging.getLogger("onsight")
 
 WATCH = 1.0  # seconds between looks at the pulse
 NOTICE = 5.0  # seconds that /livez fails before the process ends, so that it can be seen to
+CRASH_SECONDS = 3.0  # for a crashed worker to end by itself: Faust often waits for what will not come
 REQUEST_SECONDS = 10.0  # for a slow client
 
 
@@ -77,20 +78,23 @@ class Health:
         await self._watch()
 
     async def _watch(self) -> None:
-        """End the process some seconds after it was found stalled, unless it moves again."""
-        found_at: float | None = None
+        """End the process some seconds after it was found crashed or stalled, unless it moves again."""
+        crashed_at = found_at = None
         while True:
-            reasons = self._pulse.stalled()
-            found_at = (found_at or time.monotonic()) if reasons else None
-            if found_at is not None and time.monotonic() - found_at >= NOTICE:
-                self._end(reasons)
+            now, reasons = time.monotonic(), self._pulse.stalled()
+            found_at = (found_at or now) if reasons else None
+            crashed_at = (crashed_at or now) if self._crashed() else None
+            if crashed_at and now - crashed_at >= CRASH_SECONDS:
+                self._end(CRASHED, "the worker crashed, as told above, and did not end by itself")
+            if found_at and now - found_at >= NOTICE:
+                self._end(STALLED, f"stalled: {'; '.join(reasons)}")
             await asyncio.sleep(WATCH)
 
-    def _end(self, reasons: list[str]) -> None:
+    def _end(self, status: int, reason: str) -> None:
         frame = sys._current_frames().get(self._main or 0)
-        log.critical("stalled: %s; the main thread is at %s", "; ".join(reasons), where(frame))
+        log.critical("%s; the main thread is at %s", reason, where(frame))
         logging.shutdown()
-        os._exit(CRASHED if self._crashed() else STALLED)
+        os._exit(status)
 
     def _routes(self) -> web.Application:
         app = web.Application()

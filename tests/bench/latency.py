@@ -44,7 +44,9 @@ class Stretch:
     "--backlog", default=400_000, help="Events before the first rate; 64 for each card fill its window."
 )
 @click.option("--seconds", default=30.0, help="Measured at each rate.")
-@click.option("--warm-up", default=10.0, help="Seconds at each rate before, in which the broker compiles, too.")
+@click.option(
+    "--warm-up", default=10.0, help="Seconds at each rate before, in which the broker compiles, too."
+)
 @click.option("--idle", default=5.0, help="Seconds without events, for the CPU of an idle worker.")
 @click.option("--keys", default=5_000, help="Cards.")
 @click.option("--p", default=0.005, help="The profile's p-value: the share of events that alert.")

@@ -60,7 +60,14 @@ class Worker:
     def stop(self) -> int:
         """Ask it to leave; its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended by itself."""
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {PATIENCE:.0f} s:\n{self.log}") from None
 
 
 class Deployment:

@@ -109,7 +109,7 @@ def test_a_worker_that_stands_still_ends(
     worker = deploy(filled, health_port=port, stall_seconds=3).start(sabotage=sabotage)
     _, body = wait_for(lambda: (found := get(port, "/livez"))[0] == 503 and found, "/livez to fail")
     assert reason in body
-    assert worker.process.wait(PATIENCE) == STALLED
+    assert worker.wait() == STALLED
     last = orjson.loads(worker.log.splitlines()[-1])
     assert last["level"] == "critical"
     assert reason in last["message"]
@@ -148,7 +148,7 @@ async def fail_later(*_):
         "from stream.job.app import Job; Job._look_for_strays = fail_later",
         "from stream.job.sink import Sink; Sink.start = fail_later",
         "from stream.job.sink import Sink; Sink.alert = fail_later",
-        "from faust.transport.consumer import Fetcher; Fetcher._drain_messages = fail_later",
+        "from faust.transport.consumer import Consumer; Consumer._drain_messages = fail_later",
         "from aiokafka.consumer.group_coordinator import GroupCoordinator as G; G._perform_assignment = fail_later",
     ],
 )
@@ -159,7 +159,7 @@ def test_a_crash_ends_the_process(kafka: str, filled: str, deploy: Deploy, sabot
         deployment.settle()
         assert first.stop() == 0
     worker = deployment.start(sabotage=RAISE + sabotage)
-    assert worker.process.wait(PATIENCE) == CRASHED
+    assert worker.wait() == CRASHED
     assert all(line.startswith('{"time":') for line in worker.log.splitlines()), worker.log
     assert "ValueError" in worker.log
     assert PLANTED not in worker.log
@@ -181,7 +181,8 @@ def refused(kafka: str, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("settings", "status", "message"),
     [
-        ({"batch": 0}, MISCONFIGURED, "saw '0', expected greater than or equal to 1"),
+        ({"batch": 0, "nonsense": 1}, MISCONFIGURED, "saw '0', expected greater than or equal to 1"),
+        ({"batch": 0, "nonsense": 1}, MISCONFIGURED, "ONSIGHT_NONSENSE in the environment: not a setting"),
         ({"profile": "nowhere.yaml"}, MISCONFIGURED, "nowhere.yaml"),
         ({"artifact": "/"}, MISCONFIGURED, "manifest.json"),
         ({"input_topic": "nowhere"}, UNAVAILABLE, "topic 'nowhere' does not exist"),
