@@ -1,8 +1,9 @@
 """The record that leaves: a CloudEvent whose body explains itself (JSON Schema in alert.schema.json).
 
-A field whose feature says `mask: true` appears only as "***". If that field is the entity, the entity, the
-record's key and the subject are "sha256:" and 16 hex digits of its SHA-256, so that alerts of one entity
-still meet; whoever can list all entities can undo that: it hides them from readers, not from attackers.
+A field whose feature says `mask: true` appears only as "***", and so does an object that holds it. If that field
+is the entity, the entity, the record's key and the subject are "sha256:" and 16 hex digits of its SHA-256, so that
+alerts of one entity still meet; whoever can list all entities can undo that: it hides them from readers, not from
+attackers.
 """
 
 from collections.abc import Mapping
@@ -131,7 +132,7 @@ def build(
     evidence: tuple[Mapping[str, str], ...],
 ) -> Alert:
     """The alert for one event: its fields by path and its row [F]; hides what the profile masks."""
-    masked = {feature.field for feature in profile.features if feature.mask}
+    masked = profile.masked
     return Alert(
         id=alert_id(source, offset, model.digest),
         time=time,

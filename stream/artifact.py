@@ -163,8 +163,8 @@ def _check_signature(path: Path, signed: bytes, trusted: Sequence[Ed25519PublicK
             continue
         return
     raise SignatureError(
-        f"none of the {len(trusted)} trusted keys signed {path / MANIFEST}: it was changed after signing, "
-        "or it was signed by somebody else, whose public key you would have to trust first."
+        f"none of the {len(trusted)} trusted keys signed {path / MANIFEST}: it or {SIGNATURE} was changed after "
+        "signing, or it was signed by somebody else, whose public key you would have to trust first."
     )
 
 

@@ -74,10 +74,17 @@ class Decoder:
         self._readers = _readers(profile)
 
     def decode(
-        self, keys: Sequence[bytes | None] | None, values: Sequence[bytes | None], offsets: NDArray[np.int64]
+        self,
+        keys: Sequence[bytes | None] | None,
+        values: Sequence[bytes | None],
+        offsets: NDArray[np.int64],
+        headers: Sequence[int] = (),
     ) -> tuple[EventBatch, tuple[Reject, ...]]:
-        """Decode a run of JSON records, in offset order; `keys` None: this source has none."""
-        records, faults = load(keys, values, self._limits)
+        """Decode a run of JSON records, in offset order; `keys` None, `headers` empty: this source has none.
+
+        headers: how many each record has
+        """
+        records, faults = load(keys, values, self._limits, headers)
         kept = np.arange(len(values))
         if faults:
             kept = np.delete(kept, list(faults))

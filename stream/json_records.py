@@ -16,16 +16,24 @@ JOINED_BYTES = 4_194_304  # runs up to this size are searched for brackets in on
 class Limits:
     max_bytes: int = 262_144
     max_depth: int = 32  # of objects and lists in each other
+    max_headers: int = 64
     require_key: bool = True
 
 
 def load(
-    keys: Sequence[bytes | None] | None, values: Sequence[bytes | None], limits: Limits
+    keys: Sequence[bytes | None] | None,
+    values: Sequence[bytes | None],
+    limits: Limits,
+    headers: Sequence[int] = (),
 ) -> tuple[list[dict[str, Any]], dict[int, Fault]]:
-    """The JSON objects of the good records, in order, and the faults of the others by index."""
+    """The JSON objects of the good records, in order, and the faults of the others by index.
+
+    headers: how many each record has; empty where the source has none
+    """
     present = [value for value in values if value is not None]
     keyed = keys is None or not limits.require_key or None not in keys
-    if keyed and len(present) == len(values) and _harmless(present, limits):
+    headed = max(headers, default=0) > limits.max_headers
+    if keyed and not headed and len(present) == len(values) and _harmless(present, limits):
         try:
             records = [orjson.loads(value) for value in present]
         except orjson.JSONDecodeError:
@@ -34,7 +42,8 @@ def load(
             return records, {}
     records, faults = [], {}
     for index, value in enumerate(values):
-        loaded = _load_one(keys[index] if keys is not None else b"", value, limits)
+        key, count = keys[index] if keys is not None else b"", headers[index] if headers else 0
+        loaded = _load_one(key, value, count, limits)
         if isinstance(loaded, dict):
             records.append(loaded)
         else:
@@ -60,7 +69,13 @@ def _brackets(value: bytes) -> int:
     return value.count(b"{") + value.count(b"[")
 
 
-def _load_one(key: bytes | None, value: bytes | None, limits: Limits) -> dict[str, Any] | Fault:
+def _load_one(key: bytes | None, value: bytes | None, headers: int, limits: Limits) -> dict[str, Any] | Fault:
+    if headers > limits.max_headers:
+        return (
+            "too-many-headers",
+            f"the record has {headers} headers, at most {limits.max_headers} are taken",
+            "",
+        )
     if value is None:
         return "null-value", "the record has no value", ""
     if key is None and limits.require_key:

@@ -1,6 +1,6 @@
 """What an event is: which field is the entity, which is the time, and which are features."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -91,14 +91,15 @@ class Profile:
     numbers: tuple[str, ...] = field(init=False, repr=False, compare=False)  # number fields
     categories: tuple[str, ...] = field(init=False, repr=False, compare=False)  # category and rate fields
     fields: tuple[str, ...] = field(init=False, repr=False, compare=False)  # all paths read from an event
+    masked: frozenset[str] = field(init=False, repr=False, compare=False)  # those that never leave in clear
 
     def __post_init__(self) -> None:
         owner = [index for index, feature in enumerate(self.features) for _ in range(feature.columns)]
         put = partial(object.__setattr__, self)
-        sources = [feature for feature in self.features if feature.field]
-        numbers = [feature.field for feature in sources if feature.kind == "number"]
-        categories = [feature.field for feature in sources if feature.kind != "number"]
-        every = [self.entity, self.time.field, *(feature.field for feature in sources), *self.show]
+        sources = [(feature.field, feature) for feature in self.features if feature.field]
+        numbers = [path for path, feature in sources if feature.kind == "number"]
+        categories = [path for path, feature in sources if feature.kind != "number"]
+        every = [self.entity, self.time.field, *(path for path, _ in sources), *self.show]
         put("columns", len(owner))
         put("column_owner", tuple(owner))
         put("category", _constant([self.features[i].kind == "category" for i in owner]))
@@ -106,6 +107,13 @@ class Profile:
         put("numbers", tuple(dict.fromkeys(numbers)))
         put("categories", tuple(dict.fromkeys(categories)))
         put("fields", tuple(dict.fromkeys(every)))
+        hidden = [path for path, feature in sources if feature.mask]
+        put("masked", frozenset(path for path in every if any(_overlap(path, mask) for mask in hidden)))
+
+
+def _overlap(path: str, other: str) -> bool:
+    """Whether two paths lead to the same value, or one of them to an object that holds the other's."""
+    return path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
 
 
 def _constant(values: list[bool] | list[Direction]) -> NDArray[np.float32]:
@@ -165,7 +173,7 @@ def _profile(top: Section) -> Profile:
         entity=entity.text("field") if entity else "",
         noun=(entity and entity.optional_text("noun")) or "entity",
         time=_time(time) if time else TimeField("", "s"),
-        features=tuple(map(_feature, features)),
+        features=_masked_alike(list(map(_feature, features))),
         alerts=_alerts(alerts) if alerts else AlertRule(None, None),
         window=int(64 if window is None else window),
         peers=int(128 if peers is None else peers),
@@ -202,6 +210,21 @@ def _feature(section: Section) -> Feature:
         of=of,
         unit=section.optional_text("unit") or "",
     )
+
+
+def _masked_alike(features: list[Feature]) -> tuple[Feature, ...]:
+    """A field that one feature masks is masked in every other that shows its value."""
+    hidden = [feature.field for feature in features if feature.mask and feature.field]
+
+    def alike(feature: Feature) -> Feature:
+        path = (
+            feature.field if feature.kind in ("number", "category") else None
+        )  # others show no field's value
+        return (
+            replace(feature, mask=True) if path and any(_overlap(path, mask) for mask in hidden) else feature
+        )
+
+    return tuple(map(alike, features))
 
 
 def _check_keys(section: Section, kind: Kind, of: Counted) -> None:

@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     batch: int = setting(2048, "largest run of events handled at once", "events", ge=1, le=65_536)
     max_record_bytes: int = setting(262_144, "larger records are dead letters", "bytes", ge=64)
     max_depth: int = setting(32, "deeper nested records are dead letters", "levels", ge=1, le=512)
+    max_headers: int = setting(64, "records with more headers are dead letters", "headers", ge=0)
     standby_replicas: int = setting(
         0, "workers that hold a warm copy of each partition's state", "workers", ge=0
     )
@@ -105,6 +106,14 @@ class Settings(BaseSettings):
         30.0, "silence after which a worker counts as dead", "seconds", ge=1, le=1800
     )
     threads: int = setting(1, "threads of the model", "threads", ge=1, le=256)
+
+    health_host: str = setting("127.0.0.1", "address that /livez, /readyz and /metrics are served on", "host")
+    health_port: int = setting(
+        0, "port of /livez, /readyz and /metrics; 0: not served", "port", ge=0, le=65_535
+    )
+    stall_seconds: float = setting(
+        60.0, "the worker ends if nothing moves for so long though there is work", "seconds", ge=1
+    )
 
     log_format: Literal["json", "text", "auto"] = setting("auto", "auto: text on a terminal, else json")
     log_level: Level = setting("info", "least severe message that is logged")

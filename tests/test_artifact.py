@@ -95,6 +95,30 @@ def test_a_changed_file_is_refused(folder: Path, name: str) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        (
+            "manifest.json",
+            SignatureError,
+            r"trusted keys signed .*manifest\.json: it or manifest\.sig was changed",
+        ),
+        ("manifest.sig", SignatureError, r"manifest\.sig (was changed|is not base64)"),
+        ("model.onnx", DigestError, r"model\.onnx is not the file that was signed"),
+        ("golden.npz", DigestError, r"golden\.npz is not the file that was signed"),
+    ],
+)
+def test_any_tampered_byte_is_told_by_its_file(
+    folder: Path, name: str, error: type[Exception], message: str
+) -> None:
+    content = (folder / name).read_bytes()
+    places = range(len(content.rstrip())) if len(content) < 1000 else range(0, len(content), 997)
+    for place in places:
+        (folder / name).write_bytes(content[:place] + bytes([content[place] ^ 2]) + content[place + 1 :])
+        with pytest.raises(error, match=message):
+            load(folder)
+
+
 def test_a_file_that_the_manifest_does_not_name_is_refused(folder: Path) -> None:
     sign(folder, files={})
     with pytest.raises(DigestError, match="the manifest says None"):

@@ -185,6 +185,19 @@ RECORD = (
     | st.binary(max_size=40)
     | st.none()
 )
+
+
+def test_a_record_with_too_many_headers_is_rejected() -> None:
+    value = orjson.dumps(
+        {"card": "c1", "ts": 1_700_000_000_000, "amount": 1, "country": "FR", "terminal": "t"}
+    )
+    decoder = Decoder(load("card"), Limits(max_headers=2))
+    batch, rejects = decoder.decode([b"k"] * 3, [value] * 3, np.arange(3), [0, 3, 2])
+    assert batch.offset.tolist() == [0, 2]
+    assert [(reject.offset, reject.reason) for reject in rejects] == [(1, "too-many-headers")]
+    assert rejects[0].detail == "the record has 3 headers, at most 2 are taken"
+
+
 LIMITS = Limits(max_bytes=200, max_depth=4)
 
 

@@ -51,6 +51,25 @@ def describe(file: Path | None, as_json: bool) -> None:
     _run(file, as_json, make=False)
 
 
+@command.command()
+@settings_option
+@click.argument("user")
+def acls(file: Path | None, user: str) -> None:
+    """Print what a worker that logs in as USER must be allowed to do, as calls of Kafka's own tool.
+
+    Nothing is changed. A certificate's USER is its whole subject ("CN=onsight"), unless the brokers map it.
+
+    \b
+    Example:
+      onsight topics acls onsight
+    """
+    from stream.job.rights import commands
+    from stream.settings import load_settings
+
+    for line in commands(load_settings(file), user):
+        click.echo(line)
+
+
 def _run(file: Path | None, as_json: bool, *, make: bool) -> None:
     from stream.job.clients import admin_client
     from stream.job.topics import create_topics, describe_topics, topic_specs

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from stream.errors import OnsightError
 from stream.settings import load_settings
 
 
@@ -28,13 +29,22 @@ def command(
     workers as the topic has partitions: they share them. Ctrl-C or SIGTERM finishes what was read and leaves.
 
     \b
+    Exit status: 0 stopped in order, 69 brokers or topic not there, 70 crashed, 75 nothing moved for too long,
+    78 settings, profile or model are wrong.
+
+    \b
     Example:
       onsight topics create
       onsight worker --profile card --instance-id worker-1
     """
-    settings = load_settings(
-        file, profile=profile, kafka=kafka, input_topic=input_topic, instance_id=instance_id
-    )
-    from stream.job.run import run
+    from stream.job.logs import configure
+    from stream.job.run import refuse, run
 
+    try:
+        settings = load_settings(
+            file, profile=profile, kafka=kafka, input_topic=input_topic, instance_id=instance_id
+        )
+    except OnsightError as error:
+        configure("auto", "info")
+        refuse(error)
     run(settings)

@@ -17,9 +17,11 @@ from stream.job.clients import client_arguments
 from stream.job.connection import partition_count
 from stream.job.faust_app import faust_app
 from stream.job.partition import Partition
+from stream.job.pulse import Pulse
 from stream.job.router import Router
 from stream.job.sink import MAX_BATCH, Sink
 from stream.job.stages import Stages, Stopwatch
+from stream.job.status import CRASHED
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.profile import load
@@ -37,18 +39,20 @@ CHANGELOG = {
     "segment.bytes": str(64 << 20),
     "min.cleanable.dirty.ratio": "0.2",
 }
-CRASHED = 70  # exit status (EX_SOFTWARE)
 
 
 class Job:
-    """Everything one worker process holds, put together from its settings."""
+    """Everything one worker process holds, put together from its settings.
+
+    drained: whether it was stopped, and left nothing undone
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.profile = load(settings.profile)
-        artifact = load_artifact(settings.artifact or shipped())
+        self.artifact = load_artifact(settings.artifact or shipped())
         self.scorer = Scorer(
-            artifact, self.profile.category, self.profile.direction, threads=settings.threads
+            self.artifact, self.profile.category, self.profile.direction, threads=settings.threads
         )
         self.scorer.warm_up(self.profile.window, self.profile.peers)
         self.stages = Stages()
@@ -56,9 +60,18 @@ class Job:
         self.count = partition_count(settings, settings.input_topic)
         self.app = faust_app(settings)
         self.topic = f"{settings.application_id}-routed" if settings.route else settings.input_topic
-        limits = Limits(settings.max_record_bytes, settings.max_depth, require_key=not settings.route)
+        limits = Limits(
+            settings.max_record_bytes,
+            settings.max_depth,
+            settings.max_headers,
+            require_key=not settings.route,
+        )
         self.decoder = Decoder(self.profile, limits)
-        self.router = Router(self.decoder, self.sink, settings.input_topic, self.topic, self.count)
+        self.router = Router(
+            self.decoder, self.sink, settings.input_topic, self.topic, self.count, self.stages
+        )
+        self.pulse = Pulse(self, settings.stall_seconds)
+        self.drained = False
         self.table = self.app.Table(
             "state",
             store=f"{SCHEME}://arena",
@@ -99,13 +112,15 @@ class Job:
             app.agent(app.topic(self.settings.input_topic, acks=False), name="route")(self._route)
         app.task(self._release_regularly)
         app.task(self._look_for_strays)
+        app.task(self.pulse.beat)
+        app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
         app.on_before_shutdown.connect(self._on_shutdown)
 
     async def _detect(self, stream: Any) -> None:
         # Faust has made a data folder, which stays empty: gone by now, it does not outlive a killed process.
         shutil.rmtree(self.app.conf.datadir, ignore_errors=True)
-        await self.sink.start()
+        await self._start_sink()
         fresh = True
         async for event in stream.events():
             if fresh:
@@ -117,8 +132,15 @@ class Job:
                 # Faust would acknowledge the run and go on without it.
                 self.fail(error)
 
+    async def _start_sink(self) -> None:
+        try:
+            await self.sink.start()
+        except Exception as error:
+            # Faust would start the agent again and again.
+            self.fail(error)
+
     async def _route(self, stream: Any) -> None:
-        await self.sink.start()
+        await self._start_sink()
         async for event in stream.events():
             try:
                 await self.router.on_run(event.message.partition, event.message.value)
@@ -151,6 +173,7 @@ class Job:
     async def _on_shutdown(self, *_args: Any, **_kwargs: Any) -> None:
         await self.drain()
         await self.sink.stop()
+        self.drained = not self.app.crashed
         log.info(
             "done: %s", orjson.dumps(self.stages.summary()).decode(), extra={"summary": self.stages.summary()}
         )
@@ -176,6 +199,6 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """End the process: state and offsets are in Kafka, and a restart goes on from there."""
-        log.critical("stopping: %s: %s", type(error).__name__, error, exc_info=error)
+        log.critical("stopping: %s", error, exc_info=error)
         logging.shutdown()
         os._exit(CRASHED)

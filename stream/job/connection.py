@@ -49,7 +49,7 @@ async def _partition_count(settings: Settings, topic: str) -> int:
         await client.close()
     if not found:
         raise BrokerError(
-            f"topic {topic!r} does not exist on {settings.kafka} (setting input_topic); "
-            "`onsight topics create` makes the topics that onsight needs"
+            f"topic {topic!r} does not exist on {settings.kafka}, or may not be read (setting input_topic); "
+            "`onsight topics create` makes the topics that onsight needs, `onsight topics acls` tells the rights"
         )
     return len(found)

@@ -5,15 +5,19 @@ source offset is released. Scoring goes on meanwhile, until too much is unwritte
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from stream.alerts import Alert
 from stream.detector import Decisions, Detector
 from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
+from stream.trace_context import carried
 
 LINGER = 0.1  # seconds: changes of this long go into one changelog batch
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
@@ -24,6 +28,7 @@ class Partition:
 
     released:  source offset from which on nothing is done yet (what is committed)
     persisted: changelog offset up to which this state is that of the log, None before any
+    latest:    the broker's time of the last record that was scored, seconds since 1970; None before any
     """
 
     def __init__(
@@ -39,10 +44,12 @@ class Partition:
         self.detector = detector
         self.released: int | None = None
         self.persisted: int | None = None
+        self.latest: float | None = None
         self._decoder, self._sink, self._changelog = decoder, sink, changelog
         self._stages, self._watch, self._fail = stages, watch, fail
         self._owed: list[Acknowledgement] = []
         self._unwritten = 0
+        self._told = (0, 0)  # folded and over budget, as counted so far
         self._open = True
         self._busy, self._writing = asyncio.Lock(), asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
@@ -53,6 +60,8 @@ class Partition:
             if not self._open:
                 return  # not released: it comes again, to whoever owns the partition then
             offset = np.fromiter((record.offset for record in records), np.int64, len(records))
+            if self.released is None:
+                self.released = int(offset[0])
             known = int(np.searchsorted(offset, self.detector.offset, side="right"))
             records, offset = records[known:], offset[known:]
             if len(records):
@@ -67,15 +76,32 @@ class Partition:
             self._owed.append(
                 await self._sink.dead_letter(reject, records[reject.index], self.detector.source)
             )
+            self._stages.count("dead_letters", reject.reason)
         for alert in decisions.alerts:
-            self._owed.append(await self._sink.alert(alert))
-        self._count(len(records), len(decisions.alerts), len(rejects))
+            record = records[int(offset.searchsorted(alert.offset))]
+            self._owed.append(await self._send(alert, record))
+        self._count(len(records))
+        self.latest = records[-1].timestamp / 1000
         self._unwritten += len(records)
+
+    async def _send(self, alert: Alert, record: Any) -> Acknowledgement:
+        """Send the alert for an event, and see how long after the event it is acknowledged."""
+        sent = await self._sink.alert(alert, carried(record.headers))
+        sent.add_done_callback(partial(self._acknowledged, record.timestamp / 1000))
+        self._stages.count("alerts", alert.severity)
+        return sent
+
+    def _acknowledged(self, since: float, sent: Acknowledgement) -> None:
+        if not sent.cancelled() and sent.exception() is None:
+            self._stages.latency.add(max(0.0, time.time() - since))
 
     def _score(self, records: Sequence[Any], offset: np.ndarray) -> tuple[Decisions, tuple[Reject, ...]]:
         self._watch.start()
         batch, rejects = self._decoder.decode(
-            [record.key for record in records], [record.value for record in records], offset
+            [record.key for record in records],
+            [record.value for record in records],
+            offset,
+            [len(record.headers) for record in records],
         )
         self._watch.lap("decode")
         return self.detector.on_batch(batch, int(offset[-1])), rejects
@@ -95,9 +121,15 @@ class Partition:
         except Exception as error:
             self._fail(error)
 
-    def _count(self, events: int, alerts: int, rejects: int) -> None:
-        for what, number in (("runs", 1), ("events", events), ("alerts", alerts), ("dead_letters", rejects)):
-            self._stages.count(what, number)
+    def _count(self, events: int) -> None:
+        stages, number, policy = self._stages, str(self.detector.source.partition), self.detector.policy
+        stages.count("runs", number)
+        stages.count("events", number, events)
+        stages.batch.add(events)
+        if self._told != (policy.folded, policy.over_budget):
+            stages.count("suppressed", "folded", policy.folded - self._told[0])
+            stages.count("suppressed", "over_budget", policy.over_budget - self._told[1])
+            self._told = (policy.folded, policy.over_budget)
 
     async def flush(self) -> None:
         """Write what is owed and release the offset that the state stands at."""
@@ -107,11 +139,14 @@ class Partition:
                 self._watch.start()
                 records, self._unwritten = self.detector.changes(), 0
                 self._watch.lap("changes")
+            began = time.perf_counter()
             await asyncio.gather(*owed)
             if records:
                 partition = self.detector.source.partition
                 self.persisted = await self._sink.changelog(self._changelog, partition, records)
-            self.released = upto + 1 if upto >= 0 else None
+            self._stages.seconds["flush"].add(time.perf_counter() - began)
+            if upto >= 0:
+                self.released = upto + 1
 
     async def drain(self) -> None:
         """Finish: nothing runs any more when this returns, nor begins to until `reopen`."""

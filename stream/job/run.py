@@ -1,58 +1,53 @@
-"""Start the worker process, and end it with an exit status that says how it went."""
+"""Start the worker process, and end it with an exit status that says how it went (see status.py)."""
 
 import logging
 import sys
+from typing import NoReturn
 
 import faust
-import orjson
 
-from stream.job.app import CRASHED, Job
+from stream.errors import OnsightError
+from stream.job.app import Job
+from stream.job.health import Health, listen
+from stream.job.logs import configure
+from stream.job.metrics import registry
+from stream.job.status import CRASHED, DRAINED, status_of
 from stream.memory import collect_rarely, keep_freed_memory
 from stream.settings import Settings
 
-SWITCH = 0.0005  # seconds that a thread may keep the interpreter while the one that fetches waits for it
+log = logging.getLogger("onsight")
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line. Messages never hold event values."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "time": record.created,
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        if summary := getattr(record, "summary", None):
-            line["summary"] = summary
-        return orjson.dumps(line, default=str).decode()
-
-
-def _configure_logging(settings: Settings) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
-    text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    handler.setFormatter(JsonLines() if json else text)
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
-    # What Faust and its client say of themselves matters when something is wrong.
-    for name in ("faust", "mode", "aiokafka", "stream.job.transport", "stream.job.store"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
-
-
-def run(settings: Settings) -> None:
-    """Run until a signal; exits 0 after a drained stop, with another status after a crash."""
-    _configure_logging(settings)
+def run(settings: Settings) -> NoReturn:
+    """Run until a signal; exits 0 only after a stop that left nothing undone."""
+    configure(settings.log_format, settings.log_level)
     keep_freed_memory()
-    sys.setswitchinterval(SWITCH)
-    job = Job(settings)
+    try:
+        serving = listen(settings)
+        job = Job(settings)
+    except OnsightError as error:
+        refuse(error)
+    Health(job.pulse, registry(job, job.pulse), serving, lambda: bool(job.app.crashed)).start()
     collect_rarely()
-    worker = faust.Worker(job.app, loglevel=settings.log_level.upper(), quiet=True, override_logging=False)
+    sys.exit(DRAINED if _serve(job) else CRASHED)
+
+
+def _serve(job: Job) -> bool:
+    """Whether the worker was asked to stop and did so in order."""
+    level = job.settings.log_level.upper()
+    worker = faust.Worker(job.app, loglevel=level, quiet=True, override_logging=False)
+    worker.spinner = None  # it writes to the log, whoever reads that
     try:
         worker.execute_from_commandline()
-    except SystemExit as end:
-        sys.exit(end.code or 0)
+    except SystemExit:
+        pass  # Faust's own status is 0 after some crashes
     except BaseException as error:
-        logging.getLogger("onsight").critical("worker crashed: %s", error, exc_info=error)
-        sys.exit(CRASHED)
+        log.critical("the worker crashed: %s", error, exc_info=error)
+        return False
+    return job.drained
+
+
+def refuse(error: OnsightError) -> NoReturn:
+    """Say why the worker does not start."""
+    log.critical("%s", error)
+    sys.exit(status_of(error))

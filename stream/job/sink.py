@@ -25,6 +25,7 @@ class Sink:
     """Idempotent producers for everything that a worker writes: one for single records, one for changelog batches.
 
     A client has one batch size for all topics, and a batch as large as the changelog's is refused by any other.
+    changelog_bytes: how much went to the changelog so far
     """
 
     def __init__(self, settings: Settings, connection: Mapping[str, Any]) -> None:
@@ -36,6 +37,7 @@ class Sink:
             "linger_ms": 0,
             "max_request_size": MAX_BATCH + 4096,
         }
+        self.changelog_bytes = 0
         self._producer: Any = None
         self._changelog: Any = None
         self._starting = asyncio.Lock()
@@ -53,9 +55,10 @@ class Sink:
         if self._producer is not None:
             await asyncio.gather(self._producer.stop(), self._changelog.stop())
 
-    async def alert(self, alert: Alert) -> Acknowledgement:
+    async def alert(self, alert: Alert, trace: Sequence[tuple[str, bytes]] = ()) -> Acknowledgement:
+        """Send an alert, with the trace context of its event."""
         sent: Acknowledgement = await self._producer.send(
-            self._alerts, alert.body(), key=alert.key, headers=alert.headers()
+            self._alerts, alert.body(), key=alert.key, headers=[*alert.headers(), *trace]
         )
         return sent
 
@@ -99,5 +102,6 @@ class Sink:
                     f"changelog {topic}[{partition}]: {len(records)} records do not fit into one batch of {MAX_BATCH} "
                     "bytes, so the state can't be written whole; lower the setting `batch` or the profile's `window`"
                 )
+        self.changelog_bytes += batch.size()
         sent = await self._send(self._changelog, batch, topic, partition)
         return int((await sent).offset) + len(records) - 1

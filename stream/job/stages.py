@@ -1,7 +1,13 @@
-"""Where a worker's time goes: seconds by stage of the event path, and what has been done so far."""
+"""What a worker has done and where its time went: counts, and seconds by stage of the event path.
+
+Written in the event loop by every run of events, read by the metrics from another thread: nothing here is locked, as
+each number is changed by one thread only, and a reader may be one run late.
+"""
 
 from collections import Counter, defaultdict
 from time import perf_counter, process_time
+
+from stream.job.histogram import EVENTS, LATENCY, SECONDS, Histogram
 
 
 class Stopwatch:
@@ -17,16 +23,23 @@ class Stopwatch:
 
     def lap(self, stage: str) -> None:
         now = perf_counter()
-        self._stages.seconds[stage] += now - self._last
+        self._stages.seconds[stage].add(now - self._last)
         self._last = self._stages.latest = now
 
 
 class Stages:
-    """What all partitions of a worker did, and the seconds that it took by stage."""
+    """What all partitions of a worker did, and the seconds that it took by stage.
+
+    done:    counts by (what, which one), as in ("events", "3"): of partition 3
+    seconds: how long each stage of a run took
+    batch:   events of a run
+    latency: seconds from an event's time at the broker to the acknowledgement of its alert
+    """
 
     def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.done: Counter[str] = Counter()
+        self.seconds: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(SECONDS))
+        self.batch, self.latency = Histogram(EVENTS), Histogram(LATENCY)
+        self.done: Counter[tuple[str, str]] = Counter()
         self.latest = 0.0
         self._first: float | None = None
         self._cpu_at_first = 0.0
@@ -35,18 +48,25 @@ class Stages:
         if self._first is None:
             self._first, self._cpu_at_first = perf_counter(), process_time()
 
-    def count(self, what: str, number: int = 1) -> None:
-        self.done[what] += number
+    def count(self, what: str, which: str = "", number: int = 1) -> None:
+        self.done[what, which] += number
+
+    def counted(self, what: str) -> dict[str, int]:
+        """The counts of one kind, by which one."""
+        return {which: number for (kind, which), number in list(self.done.items()) if kind == what}
 
     def summary(self) -> dict[str, object]:
         """Counts, events a second from the first run to the last change written, wall microseconds an event by
         stage, and CPU microseconds an event of the whole process."""
-        events = max(self.done["events"], 1)
+        total = {
+            what: sum(self.counted(what).values()) for what in ("runs", "events", "alerts", "dead_letters")
+        }
         if self._first is None:
-            return {**self.done}
+            return {**total}
+        events = max(total["events"], 1)
         return {
-            **self.done,
-            "events_per_s": round(self.done["events"] / max(self.latest - self._first, 1e-9), 1),
+            **total,
+            "events_per_s": round(events / max(self.latest - self._first, 1e-9), 1),
             "cpu_us": round((process_time() - self._cpu_at_first) / events * 1e6, 2),
-            "stages_us": {name: round(value / events * 1e6, 3) for name, value in self.seconds.items()},
+            "stages_us": {name: round(spent.sum / events * 1e6, 3) for name, spent in self.seconds.items()},
         }

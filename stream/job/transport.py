@@ -67,6 +67,10 @@ class RunConsumer(driver.Consumer):
 
     run_limit: ClassVar[int] = 2048
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.delivered: dict[TP, int] = {}  # the last offset that was handed on
+
     def _new_consumer_thread(self) -> PromptThread:
         return PromptThread(self, loop=self.loop, thread_loop=self.loop, Worker=InLoop, beacon=self.beacon)
 
@@ -110,6 +114,7 @@ class RunConsumer(driver.Consumer):
 
     def _run(self, tp: TP, records: Sequence[Any]) -> ConsumerMessage:
         last = records[-1]
+        self.delivered[tp] = last.offset
         return ConsumerMessage(
             tp.topic,
             tp.partition,

@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog")
+EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog", "memory")
 MODEL = ("quality", "pooled", "labels", "entities", "model-speed")
 BENCHES = (*EVENT_PATH, *MODEL)
 

@@ -30,13 +30,17 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 
 
 class Worker:
-    """One `onsight worker`, its standard error in a file."""
+    """One `onsight worker`, its standard error in a file. `sabotage` is Python that its process runs first."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, sabotage: str = "") -> None:
         self._log = log
+        command = [sys.executable, "-c", f"{sabotage}\nfrom stream.cli import main; main()"]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [ONSIGHT, "worker"], env={**os.environ, **environment}, stdout=file, stderr=file
+                [*(command if sabotage else [ONSIGHT]), "worker"],
+                env={**os.environ, **environment},
+                stdout=file,
+                stderr=file,
             )
 
     @property
@@ -56,7 +60,14 @@ class Worker:
     def stop(self) -> int:
         """Ask it to leave; its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended by itself."""
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end within {PATIENCE:.0f} s:\n{self.log}") from None
 
 
 class Deployment:
@@ -84,12 +95,12 @@ class Deployment:
         }
         self.environment = {f"ONSIGHT_{key.upper()}": str(value) for key, value in named.items()}
 
-    def start(self, instance: str = "one", **settings: object) -> Worker:
-        """Start a worker under the name of a static group member."""
+    def start(self, instance: str = "one", *, sabotage: str = "", **settings: object) -> Worker:
+        """Start a worker under the name of a static group member, or as any member where that is empty."""
         own = {f"ONSIGHT_{key.upper()}": str(value) for key, value in settings.items()}
         log = self._folder / f"{self.name}-{len(self.workers)}.log"
         environment = {**self.environment, "ONSIGHT_INSTANCE_ID": instance, **own}
-        self.workers.append(Worker(environment, log))
+        self.workers.append(Worker(environment, log, sabotage))
         return self.workers[-1]
 
     def committed(self, topic: str | None = None) -> dict[int, int]:

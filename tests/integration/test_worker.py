@@ -1,18 +1,15 @@
 """The worker on a real broker: what it writes is what a replay says, whatever happens to its processes."""
 
-import os
-import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 from card_stream import PROFILE, events, profile, scorer
-from deployment import ONSIGHT, PARTITIONS, Deployment, Feed, ends, produce, read, wait_for
+from deployment import PARTITIONS, Deployment, Feed, ends, produce, read, wait_for
 from jsonschema import Draft202012Validator
 from kafka import KafkaAdminClient
 
@@ -199,29 +196,3 @@ def test_state_of_another_profile_is_refused(kafka: str, filled: str, deploy: De
     refused = deployment.start(profile=changed)
     assert refused.process.wait(30) != 0
     assert "set a new application_id" in refused.log
-
-
-def run(kafka: str, **settings: Any) -> subprocess.CompletedProcess[str]:
-    environment = {f"ONSIGHT_{name.upper()}": str(value) for name, value in settings.items()}
-    return subprocess.run(
-        [ONSIGHT, "worker"],
-        env={**os.environ, "ONSIGHT_KAFKA": kafka, **environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-
-
-def test_every_wrong_setting_is_named_at_once(kafka: str) -> None:
-    ended = run(kafka, batch=0, threads="many", nonsense=1)
-    assert ended.returncode == 1
-    for name in ("batch", "threads", "ONSIGHT_NONSENSE"):
-        assert name in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_a_topic_that_is_not_there_is_one_sentence(kafka: str) -> None:
-    ended = run(kafka, input_topic="nowhere")
-    assert ended.returncode == 1
-    assert "topic 'nowhere' does not exist" in ended.stderr
-    assert "Traceback" not in ended.stderr

@@ -1,0 +1,42 @@
+"""What a worker's user must be allowed to do, and no more: as ACLs of Apache Kafka."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from stream.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One resource, and what may be done with it. `prefix`: with every one whose name begins so."""
+
+    resource: Literal["topic", "group"]
+    name: str
+    operations: tuple[str, ...]
+    prefix: bool = False
+
+
+def rights(settings: Settings) -> tuple[Right, ...]:
+    """The rights of a worker with these settings. A right to read or write brings that to describe along."""
+    name = settings.application_id
+    return (
+        Right("topic", settings.input_topic, ("Read",)),
+        Right("topic", settings.alerts_topic, ("Write",)),
+        Right("topic", settings.dead_letters_topic, ("Write",)),
+        Right(
+            "topic", f"{name}-", ("Create", "Read", "Write"), prefix=True
+        ),  # the changelog, and what is routed
+        Right("group", name, ("Read",)),
+    )
+
+
+def commands(settings: Settings, user: str) -> Iterator[str]:
+    """The rights as calls of Kafka's own tool."""
+    for right in rights(settings):
+        operations = " ".join(f"--operation {operation}" for operation in right.operations)
+        pattern = " --resource-pattern-type prefixed" if right.prefix else ""
+        yield (
+            f"kafka-acls.sh --bootstrap-server {settings.kafka} --add --allow-principal 'User:{user}' "
+            f"{operations} --{right.resource} '{right.name}'{pattern}"
+        )
