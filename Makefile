@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 CACHE := $(or $(ONSIGHT_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/onsight,$(HOME)/.cache/onsight))
 UV := uv==0.13.9
+COMPILE := $(BIN)/uv pip compile --quiet --no-cache --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command "make lock"
 
 export PIP_CACHE_DIR := $(CACHE)/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -35,8 +37,10 @@ artifact: $(STAMP) ## build the shipped nearest-neighbour artifact again
 
 lock: $(STAMP) ## resolve the dependencies again, after a change in pyproject.toml
 	$(BIN)/python -m pip install --quiet $(UV)
-	$(BIN)/uv pip compile --quiet --no-cache --universal --generate-hashes --python-version 3.11 --all-extras \
-		--upgrade --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --output-file deploy/locks/worker.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --extra export --output-file deploy/locks/exporter.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --group image --output-file deploy/locks/build.lock
 
 clean: ## remove the environment (the cache of downloads stays)
 	rm -rf $(VENV)
