@@ -6,21 +6,27 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 CACHE := $(or $(ONSIGHT_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/onsight,$(HOME)/.cache/onsight))
 UV := uv==0.13.9
+COMPILE := $(BIN)/uv pip compile --quiet --no-cache --universal --generate-hashes --python-version 3.11 \
+	--custom-compile-command "make lock"
 
 export PIP_CACHE_DIR := $(CACHE)/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint bench artifact lock clean
+.PHONY: help demo test test-deploy lint bench artifact lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(STAMP) ## the whole path on a throw-away broker, in under two minutes (ONSIGHT_KAFKA: use that broker)
 	@$(BIN)/onsight demo
 
 test: lint ## everything: lint, types, unit and integration tests on brokers that it starts itself
 	$(BIN)/python -m pytest
+
+test-deploy: $(STAMP) ## the image, the chart on a real API server, the alert rules (needs Go, apt-get and root; ARGS="...")
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement tests/deploy/requirements.lock
+	$(BIN)/python -m pytest tests/deploy $(ARGS)
 
 lint: $(STAMP) ## ruff and mypy
 	$(BIN)/ruff check .
@@ -35,8 +41,11 @@ artifact: $(STAMP) ## build the shipped nearest-neighbour artifact again
 
 lock: $(STAMP) ## resolve the dependencies again, after a change in pyproject.toml
 	$(BIN)/python -m pip install --quiet $(UV)
-	$(BIN)/uv pip compile --quiet --no-cache --universal --generate-hashes --python-version 3.11 --all-extras \
-		--upgrade --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	$(COMPILE) --all-extras --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --output-file deploy/locks/worker.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --extra export --output-file deploy/locks/exporter.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --group image --output-file deploy/locks/build.lock
+	$(COMPILE) --constraints requirements.lock --group deploy --output-file tests/deploy/requirements.lock
 
 clean: ## remove the environment (the cache of downloads stays)
 	rm -rf $(VENV)
