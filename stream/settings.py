@@ -114,6 +114,7 @@ class Settings(BaseSettings):
     stall_seconds: float = setting(
         60.0, "the worker ends if nothing moves for so long though there is work", "seconds", ge=1
     )
+    traces: bool = setting(False, "send OpenTelemetry traces; its OTEL_* variables say where to")
 
     log_format: Literal["json", "text", "auto"] = setting("auto", "auto: text on a terminal, else json")
     log_level: Level = setting("info", "least severe message that is logged")

@@ -17,6 +17,7 @@ from stream.detector import Decisions, Detector
 from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
+from stream.job.traces import Span, no_span
 from stream.trace_context import carried
 
 LINGER = 0.1  # seconds: changes of this long go into one changelog batch
@@ -40,6 +41,7 @@ class Partition:
         stages: Stages,
         watch: Stopwatch,
         fail: Callable[[BaseException], None],
+        span: Span = no_span,
     ) -> None:
         self.detector = detector
         self.released: int | None = None
@@ -47,6 +49,7 @@ class Partition:
         self.latest: float | None = None
         self._decoder, self._sink, self._changelog = decoder, sink, changelog
         self._stages, self._watch, self._fail = stages, watch, fail
+        self._span = span
         self._owed: list[Acknowledgement] = []
         self._unwritten = 0
         self._told = (0, 0)  # folded and over budget, as counted so far
@@ -65,7 +68,8 @@ class Partition:
             known = int(np.searchsorted(offset, self.detector.offset, side="right"))
             records, offset = records[known:], offset[known:]
             if len(records):
-                await self._on_fresh(records, offset)
+                with self._span(self.detector.source, records):
+                    await self._on_fresh(records, offset)
             self._flush_later()  # also for what was scored before a restart, and perhaps not released then
         if self._unwritten >= UNWRITTEN:
             await self.flush()
