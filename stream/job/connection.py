@@ -1,6 +1,7 @@
 """What Faust must know to reach the brokers, and the first question asked of them."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import faust
@@ -25,11 +26,11 @@ def credentials(settings: Settings) -> Any:
     return faust.SSLCredentials(context) if context else None
 
 
-def partition_count(settings: Settings, topic: str) -> int:
-    """How many partitions a topic has. Raises BrokerError: no broker answers, or there is no such topic."""
+def partition_count(settings: Settings, *topics: str) -> int:
+    """How many partitions the first topic has. Raises BrokerError: no broker answers, or a topic is not there."""
     loop = asyncio.new_event_loop()
     try:
-        return loop.run_until_complete(_partition_count(settings, topic))
+        return loop.run_until_complete(_partition_count(settings, topics))
     except (KafkaError, OSError) as error:
         raise BrokerError(
             f"no answer from the brokers at {settings.kafka} ({error}); is the address right (setting kafka) and are "
@@ -39,17 +40,18 @@ def partition_count(settings: Settings, topic: str) -> int:
         loop.close()
 
 
-async def _partition_count(settings: Settings, topic: str) -> int:
+async def _partition_count(settings: Settings, topics: Sequence[str]) -> int:
     client = AIOKafkaClient(**client_arguments(settings))
     await client.bootstrap()
     try:
-        await client.set_topics([topic])
-        found = client.cluster.partitions_for_topic(topic)
+        await client.set_topics(topics)
+        found = {topic: client.cluster.partitions_for_topic(topic) for topic in topics}
     finally:
         await client.close()
-    if not found:
+    if missing := [topic for topic, partitions in found.items() if not partitions]:
+        names = ", ".join(map(repr, missing))
         raise BrokerError(
-            f"topic {topic!r} does not exist on {settings.kafka}, or may not be read (setting input_topic); "
+            f"{'topics' if missing[1:] else 'topic'} {names} not found on {settings.kafka}, or not open to this user; "
             "`onsight topics create` makes the topics that onsight needs, `onsight topics acls` tells the rights"
         )
-    return len(found)
+    return len(found[topics[0]] or ())

@@ -78,7 +78,7 @@ class Deployment:
 
     def __init__(self, kafka: str, profile: Path, source: str, admin: KafkaAdminClient, **settings: object):
         self.name = f"app-{uuid.uuid4().hex[:8]}"
-        self.source, self.alerts, self.dead_letters = source, f"{self.name}-alerts", f"{self.name}-dead"
+        self.source, self.alerts, self.dead_letters = source, f"alerts-{self.name}", f"dead-{self.name}"
         self.workers: list[Worker] = []
         self._kafka, self._admin, self._folder = kafka, admin, profile.parent
         wanted = {"num_partitions": 1, "replication_factor": 1}
@@ -129,7 +129,7 @@ class Deployment:
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
-        ours = [name for name in self._admin.list_topics() if name.startswith(self.name)]
+        ours = [name for name in self._admin.list_topics() if self.name in name]
         self._admin.delete_topics(ours)
 
 

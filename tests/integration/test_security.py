@@ -10,7 +10,7 @@ from secure import KEY_PASSWORD, Secure, add_user, allow, secure_broker
 from test_worker import admin, deploy, expected, filled, sources, written
 
 from stream.job.rights import Right, rights
-from stream.job.status import DRAINED, UNAVAILABLE
+from stream.job.status import CRASHED, DRAINED, UNAVAILABLE
 from stream.settings import Settings
 
 __all__ = ["admin", "deploy", "filled", "sources"]  # fixtures
@@ -78,18 +78,20 @@ def test_a_wrong_password_is_refused_and_not_told(secure: Secure, filled: str, d
 def test_a_user_without_rights_is_told(secure: Secure, filled: str, deploy: Deploy) -> None:
     worker = deploy(filled).start(**login(secure, "nobody"))
     assert worker.wait() == UNAVAILABLE, worker.log
-    assert "may not be read" in worker.log
+    assert "not open to this user" in worker.log
     assert_no_secret(worker)
 
 
+@pytest.mark.parametrize("instead", [(), ("Describe",)])
 def test_a_missing_right_ends_the_worker(
-    secure: Secure, admin: KafkaAdminClient, filled: str, deploy: Deploy
+    secure: Secure, admin: KafkaAdminClient, filled: str, deploy: Deploy, instead: tuple[str, ...]
 ) -> None:
+    """The right to see a topic does for the start, and the first alert then fails."""
     user = "without-alerts"
     deployment = deploy(filled)
-    allow(admin, user, tuple(right for right in needed(deployment) if right.name != deployment.alerts))
+    kept = tuple(right for right in needed(deployment) if right.name != deployment.alerts)
+    allow(admin, user, (*kept, Right("topic", deployment.alerts, instead)))
     worker = deployment.start(**login(secure, user))
-    assert worker.wait() not in (0, None), worker.log
-    assert "TopicAuthorizationFailedError" in worker.log
-    assert deployment.alerts in worker.log
+    assert worker.wait() == (CRASHED if instead else UNAVAILABLE), worker.log
+    assert ("TopicAuthorizationFailedError" if instead else f"'{deployment.alerts}' not found") in worker.log
     assert_no_secret(worker)
