@@ -24,6 +24,7 @@ from stream.job.stages import Stages, Stopwatch
 from stream.job.status import CRASHED
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
+from stream.job.traces import spans
 from stream.profile import load
 from stream.scorer import Scorer
 from stream.settings import Settings
@@ -56,8 +57,10 @@ class Job:
         )
         self.scorer.warm_up(self.profile.window, self.profile.peers)
         self.stages = Stages()
+        self._span, self._end_traces = spans(settings)
         self.sink = Sink(settings, client_arguments(settings))
-        self.count = partition_count(settings, settings.input_topic)
+        written = settings.alerts_topic, settings.dead_letters_topic
+        self.count = partition_count(settings, settings.input_topic, *written)
         self.app = faust_app(settings)
         self.topic = f"{settings.application_id}-routed" if settings.route else settings.input_topic
         limits = Limits(
@@ -101,7 +104,9 @@ class Job:
             lap=watch.lap,
         )
         changelog = self.table.changelog_topic.get_topic_name()
-        return Partition(detector, self.decoder, self.sink, changelog, self.stages, watch, self.fail)
+        return Partition(
+            detector, self.decoder, self.sink, changelog, self.stages, watch, self.fail, self._span
+        )
 
     def _connect(self) -> None:
         """Tie agents, tasks and signals to this job."""
@@ -112,7 +117,6 @@ class Job:
             app.agent(app.topic(self.settings.input_topic, acks=False), name="route")(self._route)
         app.task(self._release_regularly)
         app.task(self._look_for_strays)
-        app.task(self.pulse.beat)
         app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
         app.on_before_shutdown.connect(self._on_shutdown)
@@ -173,6 +177,7 @@ class Job:
     async def _on_shutdown(self, *_args: Any, **_kwargs: Any) -> None:
         await self.drain()
         await self.sink.stop()
+        await asyncio.to_thread(self._end_traces)
         self.drained = not self.app.crashed
         log.info(
             "done: %s", orjson.dumps(self.stages.summary()).decode(), extra={"summary": self.stages.summary()}
@@ -191,6 +196,15 @@ class Job:
         if fresh:
             await self.app.consumer.release(fresh)
             self._released.update(fresh)
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Feel the pulse of the loop from its first turn on: Faust starts its tasks after the recovery."""
+
+        def ended(beating: asyncio.Task[None]) -> None:
+            if not beating.cancelled() and (error := beating.exception()):
+                self.fail(error)
+
+        loop.create_task(self.pulse.beat()).add_done_callback(ended)
 
     async def drain(self) -> None:
         """Write and release all that has been scored: before a partition goes, and at the end."""

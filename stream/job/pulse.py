@@ -1,6 +1,7 @@
 """The worker as seen from another thread: whether its event loop turns, its partitions move, and it may be used.
 
-Two tasks in the event loop write it, `beat` and `look`; the health thread reads it.
+Two tasks in the event loop write it, `beat` from the start and `look` after the first recovery; the health thread
+reads it.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ class Pulse:
         self._beat_at: float | None = None
         self._late: deque[float] = deque([0.0], maxlen=REMEMBERED)
         self._left = self._most = 0  # changelog records to read back: now, and when there were most
+        self._nearer_at, self._way = time.monotonic(), (-1, -1)  # when it last came nearer to being ready
 
     async def beat(self) -> None:
         """Note that the event loop turns, and how late it does."""
@@ -44,9 +46,13 @@ class Pulse:
             self._late.append(max(0.0, time.monotonic() - due - BEAT))
 
     def _look_at_recovery(self) -> None:
-        recovery = self._job.app.tables.recovery
-        self._left = sum(max(0, left) for left in recovery.active_remaining().values())
+        tables = self._job.app.tables
+        if tables.started:
+            self._left = sum(max(0, left) for left in tables.recovery.active_remaining().values())
         self._most = 0 if self.ready else max(self._most, self._left)
+        way = (self._job.app.consumer_generation_id, self._left)
+        if self.ready or way != self._way:
+            self._nearer_at, self._way = time.monotonic(), way
 
     async def look(self) -> None:
         """Look at every partition again and again."""
@@ -103,13 +109,13 @@ class Pulse:
     def not_ready(self) -> list[str]:
         """Why the worker does not score yet, or no more."""
         app = self._job.app
-        reasons = []
-        if self._beat_at is None:
+        if not app.tables.started:
             return ["the worker starts"]
+        reasons = []
         if not app.tables.recovery.completed.is_set():
             reasons.append("the state is not read back yet")
         elif app.rebalancing:
-            reasons.append("the group shares its partitions out")
+            reasons.append("the group has not shared its partitions out yet")
         if app.should_stop:
             reasons.append("the worker stops")
         return reasons
@@ -133,5 +139,7 @@ class Pulse:
             )
         if self._silence() >= self._stall:
             return [f"the event loop has not turned for {self._silence():.0f} s"]
-        allowed = self._stall + (REBALANCE_SECONDS if app.rebalancing else 0.0)
+        allowed = self._stall + (0.0 if self.ready else REBALANCE_SECONDS)
+        if self._beat_at is not None and now - self._nearer_at >= allowed:
+            return [f"{reason}, for {now - self._nearer_at:.0f} s" for reason in self.not_ready()]
         return self.lags.stuck(now, allowed)

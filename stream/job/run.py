@@ -36,6 +36,7 @@ def _serve(job: Job) -> bool:
     """Whether the worker was asked to stop and did so in order."""
     level = job.settings.log_level.upper()
     worker = faust.Worker(job.app, loglevel=level, quiet=True, override_logging=False)
+    job.watch(worker.loop)
     worker.spinner = None  # it writes to the log, whoever reads that
     try:
         worker.execute_from_commandline()

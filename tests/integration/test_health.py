@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from deployment import ONSIGHT, PATIENCE, Deployment, read, wait_for
+from kafka import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 from test_worker import BAD, COUNT, admin, deploy, feed, filled, sources
 
@@ -99,8 +100,22 @@ Partition.on_run = wait
 """
 
 
+ALONE = """
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+async def fail(*_): raise ValueError
+GroupCoordinator._perform_assignment = fail
+import stream.job.pulse
+stream.job.pulse.REBALANCE_SECONDS = 3
+"""
+
+
 @pytest.mark.parametrize(
-    ("sabotage", "reason"), [(BLOCKED, "the event loop has not turned"), (STUCK, "has not moved for")]
+    ("sabotage", "reason"),
+    [
+        (BLOCKED, "the event loop has not turned"),
+        (STUCK, "has not moved for"),
+        (ALONE, "the state is not read back yet, for"),
+    ],
 )
 def test_a_worker_that_stands_still_ends(
     kafka: str, filled: str, deploy: Deploy, sabotage: str, reason: str
@@ -144,12 +159,12 @@ async def fail_later(*_):
         "from stream.job.transport import RunConsumer; RunConsumer._fetched = fail_later",
         "from stream.job.transport import RunConsumer; RunConsumer.release = fail_later",
         "from stream.job.pulse import Pulse; Pulse.look = fail_later",
+        "from stream.job.pulse import Pulse; Pulse.beat = fail_later",
         "from stream.job.pulse import Pulse; Pulse.stalled = fail",
         "from stream.job.app import Job; Job._look_for_strays = fail_later",
         "from stream.job.sink import Sink; Sink.start = fail_later",
         "from stream.job.sink import Sink; Sink.alert = fail_later",
         "from faust.transport.consumer import Consumer; Consumer._drain_messages = fail_later",
-        "from aiokafka.consumer.group_coordinator import GroupCoordinator as G; G._perform_assignment = fail_later",
     ],
 )
 def test_a_crash_ends_the_process(kafka: str, filled: str, deploy: Deploy, sabotage: str) -> None:
@@ -185,7 +200,7 @@ def refused(kafka: str, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
         ({"batch": 0, "nonsense": 1}, MISCONFIGURED, "ONSIGHT_NONSENSE in the environment: not a setting"),
         ({"profile": "nowhere.yaml"}, MISCONFIGURED, "nowhere.yaml"),
         ({"artifact": "/"}, MISCONFIGURED, "manifest.json"),
-        ({"input_topic": "nowhere"}, UNAVAILABLE, "topic 'nowhere' does not exist"),
+        ({"input_topic": "nowhere"}, UNAVAILABLE, "'nowhere'"),
         ({"kafka": "127.0.0.1:1"}, UNAVAILABLE, "no answer from the brokers"),
     ],
 )
@@ -203,3 +218,26 @@ def test_a_taken_port_is_told(kafka: str) -> None:
         ended, lines = refused(kafka, health_port=held.getsockname()[1])
     assert (ended, len(lines)) == (MISCONFIGURED, 1)
     assert "health_port" in lines[0]["message"]
+
+
+@pytest.mark.parametrize("instance", ["", "one"])
+def test_a_worker_that_leaves_leaves_the_group(
+    kafka: str, admin: KafkaAdminClient, filled: str, deploy: Deploy, instance: str
+) -> None:
+    """A static member stays on the list for its session, so that its partitions wait for it."""
+    deployment = deploy(filled)
+    worker = deployment.start(instance)
+    deployment.settle()
+    assert worker.stop() == 0, worker.log
+    members = admin.describe_groups([deployment.name])[deployment.name]["members"]
+    assert len(members) == bool(instance)
+
+
+def test_two_workers_of_one_name_do_not_both_live(kafka: str, filled: str, deploy: Deploy) -> None:
+    deployment = deploy(filled, stall_seconds=5)
+    first = deployment.start("same")
+    wait_for(lambda: first.running, "the first worker")
+    second = deployment.start("same", sabotage="pass")
+    assert first.wait() != 0
+    deployment.settle()
+    assert second.stop() == 0, second.log
