@@ -8,11 +8,12 @@ CACHE := $(or $(ONSIGHT_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/onsight,
 UV := uv==0.13.9
 COMPILE := $(BIN)/uv pip compile --quiet --no-cache --universal --generate-hashes --python-version 3.11 \
 	--custom-compile-command "make lock"
+CYCLONEDX := cyclonedx-bom==7.5.0
 
 export PIP_CACHE_DIR := $(CACHE)/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-deploy lint bench artifact lock clean
+.PHONY: help demo test test-deploy lint bench artifact lock sbom clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -46,6 +47,11 @@ lock: $(STAMP) ## resolve the dependencies again, after a change in pyproject.to
 	$(COMPILE) --constraints requirements.lock --extra export --output-file deploy/locks/exporter.lock pyproject.toml
 	$(COMPILE) --constraints requirements.lock --group image --output-file deploy/locks/build.lock
 	$(COMPILE) --constraints requirements.lock --group deploy --output-file tests/deploy/requirements.lock
+
+sbom: $(STAMP) ## list every installed package with version and licence, as CycloneDX: sbom.json
+	$(BIN)/python -m pip install --quiet $(UV)
+	$(BIN)/uv tool run --quiet --from $(CYCLONEDX) cyclonedx-py environment $(BIN)/python --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file sbom.json
 
 clean: ## remove the environment (the cache of downloads stays)
 	rm -rf $(VENV)
