@@ -20,15 +20,18 @@ LEVELS = ("enforce", "warn", "audit")
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with control_plane(tmp_path_factory.mktemp("cluster")) as running:
-        operator = module(*PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
-        scaling = module(*KEDA) / "config" / "crd" / "bases"
-        for name in ("podmonitors", "prometheusrules"):
-            file = operator / f"monitoring.coreos.com_{name}.yaml"
-            running.kubectl("apply", "--server-side", "-f", file)
-        for name in ("scaledobjects", "triggerauthentications"):
-            running.kubectl("apply", "--server-side", "-f", scaling / f"keda.sh_{name}.yaml")
-        running.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        define_custom_resources(running)
         yield running
+
+
+def define_custom_resources(cluster: Cluster) -> None:
+    operator = module(*PROMETHEUS_OPERATOR) / "example" / "prometheus-operator-crd"
+    scaling = module(*KEDA) / "config" / "crd" / "bases"
+    files = [operator / f"monitoring.coreos.com_{name}.yaml" for name in ("podmonitors", "prometheusrules")]
+    files += [scaling / f"keda.sh_{name}.yaml" for name in ("scaledobjects", "triggerauthentications")]
+    for file in files:
+        cluster.kubectl("apply", "--server-side", "-f", file)
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
 
 
 @pytest.fixture

@@ -18,7 +18,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CHART = ROOT / "helm" / "onsight"
 CACHE = cache_folder() / "deploy"
-HELM = "helm.sh/helm/v3", "v3.22.0", "cmd/helm"
+# What Helm's releases are built with: the Kubernetes that charts are rendered for where there is no cluster.
+KUBERNETES_OF_HELM = " ".join(
+    f"-X helm.sh/helm/v3/pkg/{place}.k8sVersion{part}={number}"
+    for place in ("chartutil", "lint/rules")
+    for part, number in (("Major", 1), ("Minor", 37))
+)
+HELM = "helm.sh/helm/v3", "v3.22.0", "cmd/helm", KUBERNETES_OF_HELM
 HELM_UNITTEST = "github.com/helm-unittest/helm-unittest", "v1.1.2", "cmd/helm-unittest"
 COMPOSE = "github.com/compose-spec/compose-go/v2", "v2.16.2"
 PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator", "v0.85.0"
@@ -41,24 +47,13 @@ def module(path: str, version: str) -> Path:
     return Path(found["Dir"])
 
 
-def program(path: str, version: str, package: str) -> Path:
+def program(path: str, version: str, package: str, flags: str = "") -> Path:
     """A program built from its Go module, with the versions that the module itself was made with."""
     built = CACHE / f"{Path(package).name}-{version}" / Path(package).name
     if not built.exists():
         source = module(path, version)
-        run(
-            [
-                _needed("go"),
-                "build",
-                "-C",
-                source,
-                "-trimpath",
-                "-buildvcs=false",
-                "-o",
-                built,
-                f"./{package}",
-            ]
-        )
+        options = ["-trimpath", "-buildvcs=false", f"-ldflags={flags}", "-o", built]
+        run([_needed("go"), "build", "-C", source, *options, f"./{package}"])
     return built
 
 
