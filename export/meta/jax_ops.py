@@ -61,6 +61,9 @@ class JaxOps:
     def equal(self, x: Array, y: Array | float) -> Array:
         return (x == y).astype(jnp.float32)
 
+    def less(self, x: Array, y: Array | float) -> Array:
+        return (x < y).astype(jnp.float32)
+
     def at_most(self, x: Array, y: Array | float) -> Array:
         return (x <= y).astype(jnp.float32)
 
@@ -72,6 +75,12 @@ class JaxOps:
 
     def highest(self, x: Array, axis: int) -> Array:
         return jnp.max(x, axis, initial=-jnp.inf)
+
+    def lowest(self, x: Array, axis: int) -> Array:
+        return jnp.min(x, axis, initial=jnp.inf)
+
+    def smallest(self, x: Array, number: int) -> Array:
+        return -jax.lax.top_k(-x, min(number, x.shape[-1]))[0]
 
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return jnp.concatenate(parts, axis)

@@ -53,6 +53,9 @@ class Ops(Protocol):
     def equal(self, x: Array, y: Array | float) -> Array:
         """1 where the same, else 0."""
 
+    def less(self, x: Array, y: Array | float) -> Array:
+        """1 where x < y, else 0; 0 where one is missing."""
+
     def at_most(self, x: Array, y: Array | float) -> Array:
         """1 where x <= y, else 0."""
 
@@ -64,6 +67,12 @@ class Ops(Protocol):
 
     def highest(self, x: Array, axis: int) -> Array:
         """The maximum, without the axis; over no elements it is minus infinity."""
+
+    def lowest(self, x: Array, axis: int) -> Array:
+        """The minimum, without the axis; over no elements it is infinity."""
+
+    def smallest(self, x: Array, number: int) -> Array:
+        """The `number` smallest along the last axis in rising order; all of them where there are fewer."""
 
     def concat(self, parts: Sequence[Array], axis: int) -> Array: ...
     def transpose(self, x: Array, order: Sequence[int]) -> Array: ...

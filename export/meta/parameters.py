@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS
+from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS, WEIGHTS
+from export.meta.features import BINS
 from export.meta.labels import EVIDENCE, LABEL_CELLS, POOLED_LABEL_CELLS
 
 Parameters = dict[str, np.ndarray]
@@ -24,7 +25,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size(feature=12, cell=8, context=12, mixture=16, label=24),
+    "small": Size(feature=16, cell=8, context=16, mixture=16, label=24),
     "base": Size(feature=24, cell=16, context=24, mixture=32, label=48),
 }
 
@@ -41,10 +42,13 @@ def initial(size: Size, seed: int) -> Parameters:
         "bandwidth": np.zeros(1),
         "feature1": draw(STATISTICS, size.feature),
         "feature1_bias": np.zeros(size.feature),
-        "feature2": draw(size.feature, 3, 0.1),
-        "feature2_bias": np.array([1.0, 0.0, 0.0]),
+        "feature1_all": draw(STATISTICS, size.feature, 0.3),
+        "feature1_bins": draw(BINS + 1, size.feature, 0.5),
+        "feature2": draw(size.feature, WEIGHTS, 0.1),
+        "feature2_bias": np.zeros(WEIGHTS),
         "cell1": draw(CELLS, size.cell),
         "cell1_token": draw(STATISTICS, size.cell),
+        "cell1_hidden": draw(size.feature, size.cell, 0.5),
         "cell1_bias": np.zeros(size.cell),
         "cell2": draw(size.cell, POOLED_CELLS),
         "cell2_bias": np.zeros(POOLED_CELLS),
