@@ -11,22 +11,26 @@ Shapes as in `features`; T statistics of a feature, K detectors, S statistics of
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from export.meta.features import Columns, Query, Reference
 from export.meta.ops import Array, Ops, stacked, stacked_queries, weighted
 
 RUNGS = 3
-FLOOR = 0.02
+FLOOR = 0.05
 SCALE = 4.0  # of the squashed features in the space
 LIKENESS = 6.0  # how steeply the kernel of equal values falls
 NEAREST = 5
 ABSENT = 1e6
 FARTHEST_ROW = 1e5
 STATISTICS = 14
-CELLS = 10
+CELLS = 11
 POOLED_CELLS = 2
-SINGLE = 8
+SINGLE = 9
 DETECTORS = 2 * RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
 CONTEXT = 2 * STATISTICS + 2 * RUNGS + 1
+PLAIN = np.eye(CELLS)[[0, 0, 2, 2, 4, 4, 6, 7, 10]]  # single features' detectors, each a sum of cells
+PLAIN[[0, 2, 4], [1, 3, 5]] = 1  # either side, and the upper one alone
 WEIGHTS = 4  # of the squashed and of the rank features, for equality, for averages
 
 
@@ -45,8 +49,8 @@ class Prepared:
     """All of a reference that does not depend on the queries."""
 
     reference: Reference
-    statistics: Array  # [N, F, T]
-    hidden: Array  # [N, F, H], what the small network makes of them
+    statistics: Array  # [N, T, F]
+    hidden: Array  # [N, H, F], what the small network makes of them
     space: Space
     share: Array  # [N, F], each feature's weight where single features are averaged; sums to 1
     likeness: Array  # [N, F], its weight where values are equal or not; sums to 1
@@ -69,7 +73,7 @@ def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
     """Weigh the features and calibrate the kernel detectors on the rows themselves."""
     statistics, alike = _statistics(ops, reference, columns)
     hidden = _hidden(ops, statistics, reference, columns)
-    raw = ops.transpose(hidden @ ops.parameter("feature2") + ops.parameter("feature2_bias"), (0, 2, 1))
+    raw = ops.parameter("feature2") @ hidden + ops.parameter("feature2_bias")
     weights = ops.exp(ops.clip(raw, -8.0, 4.0)) * ops.unsqueeze(columns.used, 1)
     space = _space(ops, ops.reshape(ops.part(weights, 1, 0, 2), (0, -1)), reference)
     likeness, share = (
@@ -81,9 +85,9 @@ def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
     usual = weighted(ops, left_out, reference.share)
     apart = left_out - ops.unsqueeze(usual, 2)
     spread = ops.sqrt(weighted(ops, apart * apart, reference.share) + 1e-4)
-    lifted = statistics - ops.unsqueeze((1.0 - columns.used) * 10.0, 2)
-    average = ops.sum(statistics, 1) / columns.count
-    parts = [average, ops.highest(lifted, 1), usual * 0.3, ops.log(spread), ops.log(usual_likeness + 0.05)]
+    lifted = statistics - ops.unsqueeze((1.0 - columns.used) * 10.0, 1)
+    average = ops.total(statistics) / columns.count
+    parts = [average, ops.highest(lifted, 2), usual * 0.3, ops.log(spread), ops.log(usual_likeness + 0.05)]
     return Prepared(
         reference=reference,
         statistics=statistics,
@@ -117,7 +121,7 @@ def detect(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> Dete
 
 
 def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array, Array]:
-    """What each feature is like [N, F, T], and how often two of its rows share a bin [N, F]."""
+    """What each feature is like [N, T, F], and how often two of its rows share a bin [N, F]."""
     z, share, knots = reference.squashed, reference.share, reference.knots
     second, middle = weighted(ops, z * z, share), weighted(ops, z, share)
     product = z * ops.unsqueeze(share, 1) @ ops.transpose(z, (0, 2, 1))
@@ -146,11 +150,12 @@ def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array
 
 
 def _hidden(ops: Ops, statistics: Array, reference: Reference, columns: Columns) -> Array:
-    """[N, F, H]: each feature's statistics and bins, seen beside the average of all features."""
-    average = ops.unsqueeze(ops.sum(statistics, 1) / columns.count, 1)
-    bins = ops.sqrt(reference.knots + 1e-4) * ops.unsqueeze(columns.used, 2)
-    total = statistics @ ops.parameter("feature1") + bins @ ops.parameter("feature1_bins")
-    return ops.tanh(total + (average @ ops.parameter("feature1_all") + ops.parameter("feature1_bias")))
+    """[N, H, F]: each feature's statistics and bins, seen beside the average of all features."""
+    average = ops.total(statistics) / columns.count
+    bins = ops.transpose(ops.sqrt(reference.knots + 1e-4), (0, 2, 1)) * ops.unsqueeze(columns.used, 1)
+    seen = ops.parameter("feature1") @ ops.concat([statistics, bins], 1)
+    beside = average @ ops.parameter("feature1_all") + ops.parameter("feature1_bias")
+    return ops.tanh(seen + ops.unsqueeze(beside, 2))
 
 
 def _space(ops: Ops, pair: Array, reference: Reference) -> Space:
@@ -235,42 +240,33 @@ def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> tupl
     novel = ops.relu(query.rarity - ops.unsqueeze(reference.usual_rarity, 1)) * (query.present - number)
     high, low = (ops.relu(side) * query.present for side in (query.squashed, 0.0 - query.squashed))
     few_above, few_below = query.few_above * 0.5, query.few_below * 0.5
-    single = [
-        ops.maximum(few_above, few_below),
-        few_above,
-        ops.maximum(query.above, query.below),
-        query.above,
-        query.high + query.low,
-        query.high,
-        distinct,
-        novel,
-    ]
-    cells = ops.concat([ops.unsqueeze(cell, 2) for cell in single], 2)
-    share = ops.unsqueeze(ops.unsqueeze(prepared.share, 1), 3)
-    weight = ops.unsqueeze(ops.squeeze(ops.unsqueeze(query.present, 2) @ share, 3) + 1e-6, 3)
-    mean = cells @ share / weight
-    power = ops.sqrt(cells * cells @ share / weight + 1e-6)
-    average = ops.unsqueeze(ops.total(cells), 3) / ops.unsqueeze(ops.unsqueeze(columns.count, 1), 3)
-    highest = ops.unsqueeze(ops.highest(cells, 3), 3)
-    plain = ops.concat([ops.squeeze(part, 3) for part in (mean, power, average, highest)], 2)
-    parts = [
+    cells = [
         few_above,
         few_below,
-        distinct,
-        novel * 0.5,
         query.above,
         query.below,
         query.high,
         query.low,
+        distinct,
+        novel,
         high,
         low,
+        query.far,
     ]
-    bias = prepared.statistics @ ops.parameter("cell1_token") + prepared.hidden @ ops.parameter(
-        "cell1_hidden"
+    stack = stacked_queries(ops, cells)
+    share = ops.unsqueeze(ops.unsqueeze(prepared.share, 1), 3)
+    weight = ops.unsqueeze(query.present, 2) @ share + 1e-6
+    single = ops.constant(PLAIN) @ stack
+    mean = single @ share / weight
+    power = ops.sqrt(single * single @ share / weight + 1e-6)
+    average = ops.total(single) / ops.unsqueeze(columns.count, 1)
+    plain = [ops.squeeze(mean, 3), ops.squeeze(power, 3), average, ops.highest(single, 3)]
+    bias = (
+        ops.parameter("cell1_token") @ prepared.statistics + ops.parameter("cell1_hidden") @ prepared.hidden
     )
     bias = ops.unsqueeze(bias + ops.parameter("cell1_bias"), 1)
-    hidden = ops.relu(stacked_queries(ops, parts) @ ops.positive("cell1") + bias)
-    hidden = ops.relu(hidden @ ops.positive("cell2") + ops.parameter("cell2_bias"))
-    hidden = hidden * ops.unsqueeze(query.present, 3)
-    average = ops.sum(hidden, 2) / ops.unsqueeze(columns.count, 2)
-    return plain, ops.concat([average, ops.highest(hidden, 2)], 2)
+    hidden = ops.relu(ops.positive("cell1") @ stack + bias)
+    hidden = ops.relu(ops.positive("cell2") @ hidden + ops.parameter("cell2_bias"))
+    hidden = hidden * ops.unsqueeze(query.present, 2)
+    average = ops.total(hidden) / ops.unsqueeze(columns.count, 1)
+    return ops.concat(plain, 2), ops.concat([average, ops.highest(hidden, 3)], 2)

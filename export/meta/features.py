@@ -1,8 +1,8 @@
 """From raw rows to features that are alike for every data set, without sorting anything.
 
-Number columns are put on a robust scale, and each value is then seen twice: squashed, y / (|y| + HALF_WAY), and as a
-rank, read off a histogram of BINS soft bins and given a normal distribution. A query beyond the context's range has
-the log of what exceeds it added to both. Both rise with the value, without bound.
+Number columns are put on a robust scale, and each value is then seen twice: as a squashed z-score, tanh(z / 4), and
+as a rank, read off a histogram of BINS soft bins and given a normal distribution. A query beyond the context's range
+has the log of what exceeds it added to both. Both rise with the value, without bound.
 
 Shapes: N references (an event's own window, or the peers), M their rows, Q queries to each, F columns. Rows are
 feature-major, [N, F, M]; queries are [N, Q, F].
@@ -20,7 +20,7 @@ UNVARIED = 8.0
 FARTHEST = 1e15
 TINY = 1e-30
 HALF_WAY = 1.8
-SQUASHED = 1.6
+LEAST_VARIANCE = 1e-3
 EXCESS = 0.25
 STEPS = (
     (1.5, 0.04),
@@ -60,7 +60,8 @@ class Reference:
     limit: Array  # [N, F], the farthest standing: a column that never varies can't tell far from farther
     constant: Array  # [N, F], 1 for a number column that never varies
     varied: Array  # [N, F], 1 for the other number columns
-    spread: Array  # [N, F], standard deviation on the robust scale
+    mean: Array  # [N, F], on the robust scale
+    spread: Array  # [N, F], standard deviation there
     squashed: Array  # [N, F, M]
     rank: Array  # [N, F, M]
     knots: Array  # [N, F, BINS + 1], share of the rows at each edge between bins
@@ -79,8 +80,9 @@ class Query:
     rank: Array  # with the excess
     above: Array  # log of how far beyond the highest row, 0 for none
     below: Array
-    high: Array  # log of how far above the centre
+    high: Array  # log of how far above the robust centre, on the robust scale
     low: Array
+    far: Array  # log of the plain z-score's size
     few_above: Array  # minus the log of twice the share of the rows above, 0 for half of them
     few_below: Array
     same: Array  # [N, Q, F, M], 1 where a row has the very same value
@@ -126,6 +128,7 @@ def reference(
     place = _place(ops, y)
     knots, steps, standing = _histogram(ops, place, share)
     kept = y * ops.unsqueeze(keep, 1)
+    mean, spread = _moments(ops, kept, keep, present, constant, prior)
     return Reference(
         rows=rows,
         label=label,
@@ -140,8 +143,11 @@ def reference(
         limit=constant * UNVARIED + (1.0 - constant) * FARTHEST,
         constant=constant,
         varied=varied,
-        spread=ops.sqrt(weighted(ops, ops.minimum(kept * y, 1e8), share) + 1e-6),
-        squashed=place * SQUASHED,
+        mean=mean,
+        spread=spread,
+        squashed=ops.tanh(
+            (y - ops.unsqueeze(mean, 2)) * ops.unsqueeze(ops.reciprocal(spread * 4.0), 2) * known
+        ),
         rank=_normal(ops, standing, ops.unsqueeze(count, 2)) * ops.unsqueeze(varied, 2),
         knots=knots,
         steps=steps,
@@ -159,8 +165,10 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     low = ops.maximum(columns.floor, 0.0 - reference.limit)
     y = ops.maximum(y, ops.unsqueeze(low, 1))
     y = ops.minimum(y, ops.unsqueeze(reference.limit, 1))
-    above = ops.log(ops.relu(y - ops.unsqueeze(reference.top, 1)) + 1.0)
-    below = ops.log(ops.relu(ops.unsqueeze(reference.bottom, 1) - y) + 1.0)
+    unit = ops.unsqueeze(ops.reciprocal(reference.spread), 1)
+    above = ops.log(ops.relu(y - ops.unsqueeze(reference.top, 1)) * unit + 1.0)
+    below = ops.log(ops.relu(ops.unsqueeze(reference.bottom, 1) - y) * unit + 1.0)
+    z = (y - ops.unsqueeze(reference.mean, 1)) * unit
     place, varied = _place(ops, y), ops.unsqueeze(reference.varied, 1)
     line = ops.unsqueeze(place * (BINS / 2) + BINS / 2, 3)
     bins = ops.clip(line - ops.constant(np.arange(BINS)), 0.0, 1.0)
@@ -175,12 +183,13 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     few_above, few_below = _tails(ops, lower, equal, reference, columns)
     return Query(
         present=present,
-        squashed=place * SQUASHED + (above - below) * EXCESS,
+        squashed=ops.tanh(z * 0.25) + (above - below) * EXCESS,
         rank=rank + (above - below),
         above=above * present,
         below=below * present,
         high=ops.log(ops.relu(y) + 1.0) * present,
         low=ops.log(ops.relu(0.0 - y) + 1.0) * present,
+        far=ops.log(ops.abs(z) + 1.0) * present,
         few_above=few_above * present * varied,
         few_below=few_below * present * varied,
         same=same,
@@ -236,6 +245,19 @@ def _robust_scale(
         centre, stretch = centre + shift * width, ops.sqrt(narrow + least)
     scale = ops.maximum(width * stretch, distance * NARROWEST)
     return centre, (apart - ops.unsqueeze(centre - mean, 2)) * known, scale
+
+
+def _moments(
+    ops: Ops, kept: Array, keep: Array, present: Array, constant: Array, prior: Reference | None
+) -> tuple[Array, Array]:
+    """Mean and standard deviation [N, F] of the rows on the robust scale; `prior` lends its own to a short window."""
+    divisor = ops.maximum(present, 1.0)
+    mean = weighted(ops, kept, keep) / divisor
+    square = ops.relu(weighted(ops, ops.minimum(kept * kept, 1e8), keep) / divisor - mean * mean)
+    if prior is not None:
+        lent = prior.here * ops.minimum(prior.count, SCALE_ROWS)
+        square = (square * present + prior.spread * prior.spread * lent) / ops.maximum(present + lent, 1.0)
+    return mean, ops.sqrt(square + LEAST_VARIANCE) + constant
 
 
 def _histogram(ops: Ops, place: Array, share: Array) -> tuple[Array, Array, Array]:

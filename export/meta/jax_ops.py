@@ -91,6 +91,9 @@ class JaxOps:
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         return x.reshape([size or x.shape[axis] for axis, size in enumerate(shape)])
 
+    def folded(self, x: Array, number: int) -> Array:
+        return x.reshape(*x.shape[:-1], number, x.shape[-1] // number)
+
     def shaped_like(self, x: Array, like: Array) -> Array:
         return x.reshape(like.shape)
 

@@ -124,6 +124,13 @@ class OnnxOps:
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         return self._graph.op("Reshape", x, list(shape))
 
+    def folded(self, x: Array, number: int) -> Array:
+        graph = self._graph
+        shape = graph.op("Shape", x)
+        before = graph.op("Slice", shape, [0], [-1], [0])
+        rest = graph.op("Div", graph.op("Slice", shape, [-1], [1 << 30], [0]), [number])
+        return graph.op("Reshape", x, graph.op("Concat", before, [number], rest, axis=0), allowzero=1)
+
     def shaped_like(self, x: Array, like: Array) -> Array:
         return self._graph.op("Reshape", x, self._graph.op("Shape", like), allowzero=1)
 
