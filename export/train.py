@@ -25,7 +25,7 @@ from export.tasks.batches import Batch, Layout, draw_batch
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
-LAYOUTS = (Layout(), Layout(groups=4, rows=128), Layout(), Layout(groups=4, rows=32, peers=128))
+LAYOUTS = (Layout(), Layout(), Layout(groups=4, rows=32, peers=128))
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
 CORES = 2  # a batch is always split in so many parts, so that the figures don't hang on the machine
 WARM_UP = 0.02  # share of the steps in which the rate rises
