@@ -1,6 +1,6 @@
 """A short way to write an ONNX graph: each call adds one node and gives its output back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnx
@@ -49,6 +49,7 @@ class Graph:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._made = 0
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[tuple[str, tuple[int, ...], bytes], onnx.TensorProto] = {}
         self._inputs: list[onnx.ValueInfoProto] = []
@@ -76,9 +77,21 @@ class Graph:
     def op(self, kind: str, *inputs: "Value | float | Sequence[int]", **attributes: object) -> Value:
         """Add one node with one output."""
         names = [x.name if isinstance(x, Value) else self.constant(x).name for x in inputs]
-        output = f"n{len(self._nodes)}"
+        output = f"n{self._made}"
+        self._made += 1
         self._nodes.append(helper.make_node(kind, names, [output], name=f"{output}_{kind}", **attributes))
         return Value(self, output)
+
+    def when(self, condition: Value, then: Callable[[], Value], otherwise: Value) -> Value:
+        """What `then` writes down and gives, worked out only where `condition` (bool []) holds; else `otherwise`."""
+        branches = {}
+        for name, write in (("then", then), ("else", lambda: self.op("Identity", otherwise))):
+            around, self._nodes = self._nodes, []
+            result = write()
+            nodes, self._nodes = self._nodes, around
+            output = helper.make_tensor_value_info(result.name, onnx.TensorProto.FLOAT, None)
+            branches[f"{name}_branch"] = helper.make_graph(nodes, f"{result.name}_{name}", [], [output])
+        return self.op("If", condition, **branches)
 
     def smallest(self, value: Value, number: Value) -> tuple[Value, Value]:
         """The `number` [1] smallest values along the last axis in rising order, and their places there."""

@@ -8,8 +8,7 @@ An event is compared with two references, the rows of its own window and the pee
 3. It is divided by the mean distance of ANCHORS rows of the reference to their own NEIGHBOURS nearest, themselves
    left out. The anchors are the rows whose distance from the centre is nearest to the average one. One more pair,
    at distance 1, is presumed: it is all there is where the reference has a single row.
-4. Categories, missing values and columns that never change are counted: a value that fewer than NEIGHBOURS
-   rows share is a surprise, the greater the more rows there are.
+4. Rare categories and values that are missing (or not) are a surprise on top (`export/surprise.py`).
 
 The two are averaged, the window with the weight of its rows, the peers with at most PEER_ROWS. Rows labelled as
 confirmed anomalies are left out of both.
@@ -17,10 +16,13 @@ confirmed anomalies are left out of both.
 Sums over columns, peers and neighbours are of whole numbers, or matrix products: a reduction along an odd length
 starts its vector loop where memory is aligned, and gives an event other last bits in another place of the batch.
 
+A call with few events costs by the node, some 0.5 us each, so nodes are few: what the window's query and anchors
+do is done in one tensor where it can be, and what hangs on the peers alone is kept out of what hangs on events.
+
 Shapes: N events of the reference (B for windows, 1 for peers), M its rows (R or P), F columns.
 """
 
-from math import sqrt
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -37,14 +39,15 @@ from export.scale import (
     read_columns,
     read_query,
     scale_rows,
+    standing,
 )
+from export.surprise import NEIGHBOURS, SURPRISE, surprises
 from stream.artifact import INPUTS
 
-NEIGHBOURS = 5
 ANCHORS = 2
 PEER_ROWS = 8
 BANDWIDTH = 0.5
-SURPRISE = 0.25
+NOTHING = 1e-30
 RECIPE = {
     "kind": "nearest neighbours",
     "neighbours": NEIGHBOURS,
@@ -56,6 +59,25 @@ RECIPE = {
     "unvaried": UNVARIED,
 }
 SOURCES: tuple[str, ...] = ()
+FIRST = np.arange(NEIGHBOURS + 1) < NEIGHBOURS  # of a point's least distances those to its neighbours,
+OTHER = np.arange(NEIGHBOURS + 1) > 0  # or, as it is a row itself, to others
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The events beside the rows of one reference."""
+
+    square: Value  # [B, F, M'], the squared differences
+    distance: Value  # [B, 1, M'], their sums over the columns, and AWAY where a row doesn't count
+    least: Value  # [B, 1, at least NEIGHBOURS], the smallest in rising order
+
+
+@dataclass(frozen=True, slots=True)
+class Far:
+    """How far [B, 1] the events are from a reference, about 1 for a usual one, times the reference's weight."""
+
+    near: Near
+    far: Value
 
 
 def build() -> onnx.ModelProto:
@@ -64,108 +86,114 @@ def build() -> onnx.ModelProto:
     x = {name: graph.input(name, axes) for name, axes in INPUTS.items()}
     columns = read_columns(graph, x["category"], x["direction"])
     query = read_query(graph, x["query"])
-    kept = graph.unsqueeze(kept_rows(graph, x["peers_mask"], x["peers_label"]), 0)
+    kept = graph.op("Unsqueeze", kept_rows(graph, x["peers_mask"], x["peers_label"]), [0, 1])
     rows = graph.unsqueeze(graph.op("Transpose", x["peers"], perm=[1, 0]), 0)
     peers = scale_rows(graph, rows, kept, columns, None)
+    kept = graph.unsqueeze(kept_rows(graph, x["window_mask"], x["window_label"]), 1)
     rows = graph.op("Transpose", x["window"], perm=[0, 2, 1])
-    window = scale_rows(graph, rows, kept_rows(graph, x["window_mask"], x["window_label"]), columns, peers)
-    own, own_share = _strangeness(graph, query, window, columns)
-    other, other_share = _strangeness(graph, query, peers, columns)
+    window = scale_rows(graph, rows, kept, columns, peers)
     weight = graph.op("Min", peers.count, float(PEER_ROWS))
-    total = window.count + weight
-    nothing = graph.cast(graph.op("Equal", total, 0.0))
-    strange = (own * window.count + other * weight + nothing) / (total + nothing)
+    surprise = surprises(graph, query, window, peers, weight, columns)
+    own, other = _distances(graph, query, window, peers, weight, columns)
+    # What is presumed of no rows at all: a strangeness of 1, of no weight beside that of a single row.
+    total = window.count + (weight + NOTHING)
+    strange = (own.far + (other.far + (surprise @ columns.each + NOTHING))) / total
     root = graph.op("Sqrt", graph.op("Sqrt", strange))
     graph.output("score", graph.squeeze(1.0 - 1.0 / (root + 1.0), 1), "B")
-    share = own_share * window.count + other_share * weight
-    share = share + (share @ columns.each * 1e-6 + 1e-30)
+    share = _part(graph, own, query, columns) + _part(graph, other, query, columns) + surprise
+    share = share + (share @ columns.each * 1e-6 + NOTHING)
     graph.output("attribution", share / (share @ columns.each), "BF")
     return graph.model()
 
 
-def _strangeness(graph: Graph, query: Query, reference: Reference, columns: Columns) -> tuple[Value, Value]:
-    """How strange each event is here [B, 1], about 1 for a usual one, and each column's part of it [B, F]."""
-    standing = (query.value - reference.centre) * reference.gain
-    low = graph.op("Max", columns.floor, 0.0 - reference.limit)
-    standing = graph.op("Min", graph.op("Max", standing, low), reference.limit)
-    apart = graph.unsqueeze(standing, 2) - reference.z
-    square = apart * apart
-    distance = graph.squeeze(graph.unsqueeze(query.present, 1) @ square, 1) + reference.away
-    nearest, _ = graph.smallest(distance, _at_most(graph, reference, NEIGHBOURS))
-    neighbours = graph.op("Clip", reference.count, 1.0, float(NEIGHBOURS))
-    far = _total(graph, nearest) / neighbours / _typical(graph, reference)
-    surprise = _surprise(graph, query, reference, columns)
-    near = graph.cast(graph.op("LessOrEqual", distance, graph.op("ReduceMax", nearest, [1])))
-    share = near * reference.keep / graph.op("Sqrt", distance + BANDWIDTH)
-    part = graph.squeeze(square @ graph.unsqueeze(share, 2), 2) * query.present
-    part = part / (part @ columns.each + 1e-30) * far + surprise
-    return far + surprise @ columns.each, part
+def _distances(
+    graph: Graph, query: Query, window: Reference, peers: Reference, weight: Value, columns: Columns
+) -> tuple[Far, Far]:
+    """How far the events are from their windows and from the peers."""
+    own, least = _near(graph, query, window, columns, _between_rows(graph, window, columns), NEIGHBOURS + 1)
+    other, least_other = _near(graph, query, peers, columns, None, NEIGHBOURS)
+    length, counted = _lengths(graph, graph.op("Concat", least, least_other, axis=2))
+    zero = 0 * FIRST
+    none = zero[:-1]
+    anchors = graph.constant(_column(zero, *[OTHER] * ANCHORS, none))
+    total = length @ graph.constant(_column(FIRST, *[zero] * ANCHORS, none))
+    # The mean over the neighbours, by the typical mean, times the rows: with rows / neighbours being at least 1.
+    each = graph.op("Max", window.count * (1 / NEIGHBOURS), 1.0)
+    far = total * each * ((counted @ anchors + 1.0) / (length @ anchors + 1.0))
+    neighbours = graph.op("Clip", peers.count, 1.0, float(NEIGHBOURS))
+    factor = weight / neighbours / _typical(graph, peers, columns)
+    ones = graph.constant(_column(zero, *[zero] * ANCHORS, FIRST[:-1]))
+    return Far(own, far), Far(other, length @ (ones * factor))
 
 
-def _typical(graph: Graph, reference: Reference) -> Value:
-    """The mean distance [N, 1] of the anchors to their nearest neighbours, themselves left out."""
-    z, count = reference.z, reference.count
-    norm = graph.sum(z * z, 1, keepdims=0)
+def _typical(graph: Graph, reference: Reference, columns: Columns) -> Value:
+    """The mean distance [N, 1] of the anchors to their nearest neighbours, with the presumed pair."""
+    distance = _between_rows(graph, reference, columns) + reference.away
+    least, _ = graph.smallest(distance, graph.constant([NEIGHBOURS + 1]))
+    length, counted = _lengths(graph, least)
+    anchors = graph.constant(_column(*[OTHER] * ANCHORS))
+    return (length @ anchors + 1.0) / (counted @ anchors + 1.0)
+
+
+def _between_rows(graph: Graph, reference: Reference, columns: Columns) -> Value:
+    """The squared distances [N, ANCHORS, M'] from the rows that are taken for typical ones to all.
+
+    Next to those from events they are cheap products, which may be slightly below 0.
+    """
+    z = reference.z
+    norm = graph.sum(z * z, 1)
     radius = graph.op("Sqrt", norm)
-    average = graph.sum(radius, 1) / graph.op("Max", count, 1.0)
-    number = _at_most(graph, reference, ANCHORS)
-    _, anchors = graph.smallest(graph.op("Abs", radius - average) + reference.away, number)
-    shape = graph.op("Concat", graph.op("Shape", z, start=0, end=2), number, axis=0)
-    point = graph.op("GatherElements", z, graph.op("Expand", graph.unsqueeze(anchors, 1), shape), axis=2)
-    cross = graph.op("Transpose", point * -2.0, perm=[0, 2, 1]) @ z
-    norm = norm + reference.away
-    least, _ = graph.smallest(cross + graph.unsqueeze(norm, 1), _at_most(graph, reference, NEIGHBOURS + 1))
-    own = graph.unsqueeze(graph.op("GatherElements", norm, anchors, axis=1), 2)
-    total = graph.sum(_total(graph, graph.op("Relu", least + own)), 1, keepdims=0)
-    present = graph.op("Min", count, float(ANCHORS))
-    pairs = present * graph.op("Clip", count - 1.0, 0.0, float(NEIGHBOURS))
-    return (total - (present * sqrt(BANDWIDTH) - 1.0)) / (pairs + 1.0)
+    # Of no rows the average is no number, and then it makes no difference which are taken.
+    average = graph.sum(radius, 2) / graph.unsqueeze(reference.count, 2)
+    usual = graph.op("Abs", radius - average) + reference.away
+    _, places = graph.smallest(usual, _at_most(graph, reference, ANCHORS))
+    point = graph.op("GatherElements", z, graph.op("Expand", places, columns.expanded), axis=2)
+    own = graph.op("Transpose", graph.op("GatherElements", norm, places, axis=2), perm=[0, 2, 1])
+    return graph.op("Transpose", point * -2.0, perm=[0, 2, 1]) @ z + norm + own
+
+
+def _near(
+    graph: Graph, query: Query, reference: Reference, columns: Columns, more: Value | None, number: int
+) -> tuple[Near, Value]:
+    """Compare the events with the rows, and give the least so many distances, also of `more` points [B, K, M']."""
+    apart = standing(graph, query, reference, columns) - reference.z
+    square = apart * apart
+    distance = graph.unsqueeze(query.present, 1) @ square
+    every = distance if more is None else graph.op("Concat", distance, more, axis=1)
+    every = every + reference.away
+    if more is None:
+        least, _ = graph.smallest(every, graph.constant([number]))
+        return Near(square, every, least), least
+    least, _ = graph.smallest(every, _at_most(graph, reference, number))
+    # Filled up where the window has fewer rows.
+    least = graph.op("Pad", least, [0, 0, 0, 0, ANCHORS, number], AWAY)
+    least = graph.op("Slice", least, [0, 0], [1 + ANCHORS, number], [1, 2])
+    own = (graph.op("Slice", value, [0], [1], [1]) for value in (every, least))
+    return Near(square, *own), graph.op("Reshape", least, [0, 1, -1])
 
 
 def _at_most(graph: Graph, reference: Reference, number: int) -> Value:
     """`number`, or that of the rows if they are fewer [1]."""
-    return graph.op("Min", graph.op("Shape", reference.keep, start=1), [number])
+    return graph.op("Min", graph.op("Shape", reference.away, start=2), [number])
 
 
-def _total(graph: Graph, square: Value) -> Value:
-    """The sum [..., 1] of the distances with these squares [..., k], in which rows that are AWAY count as 0."""
-    counts = graph.op("Less", square, AWAY / 2)
-    distance = graph.op("Where", counts, graph.op("Sqrt", square + BANDWIDTH), 0.0)
-    ones = graph.constant(np.ones((NEIGHBOURS + 1, 1)))
-    return distance @ graph.op("Slice", ones, [0], graph.op("Shape", square, start=-1))
+def _lengths(graph: Graph, least: Value) -> tuple[Value, Value]:
+    """The distances [N, .] of these squares [N, ...], 0 for rows that are AWAY, and which ones are not."""
+    square = graph.op("Relu", graph.op("Reshape", least, [0, -1]))
+    counted = graph.cast(graph.op("Less", square, AWAY / 2))
+    return graph.op("Sqrt", square + BANDWIDTH) * counted, counted
 
 
-def _surprise(graph: Graph, query: Query, reference: Reference, columns: Columns) -> Value:
-    """How rare [B, F] the value of a category is here, or a value's being missing (or not)."""
-    count, keep = reference.count, reference.keep
-    enough = graph.op("Clip", count, 1.0, float(NEIGHBOURS))
-    alike = graph.op("Where", query.missing, count - reference.present, reference.present)
-    rare = graph.op("Relu", 1.0 - alike / enough) * ((count - alike) / (alike + 2.0))
-    rows = graph.op("Compress", reference.rows, columns.coded, axis=1)
-    code = graph.unsqueeze(graph.op("Compress", query.raw, columns.coded, axis=1), 2)
-    equal = graph.sum(graph.cast(graph.op("Equal", rows, code)) * graph.unsqueeze(keep, 1), 2, keepdims=0)
-    present = graph.op("Compress", query.present, columns.coded, axis=1)
-    new = graph.op("Relu", 1.0 - equal / enough) * present
-    new = new * _steadiness(graph, rows, reference, new)
-    return (rare + new @ columns.place) * SURPRISE
+def _column(*weights: np.ndarray) -> np.ndarray:
+    return np.concatenate(weights).astype(np.float32)[:, None]
 
 
-def _steadiness(graph: Graph, rows: Value, reference: Reference, new: Value) -> Value:
-    """For `rows` [N, C, M] of categories how seldom [N, C] their values are new among themselves.
-
-    Only worked out where some event's value is `new` [B, C]: comparing all pairs of rows is the dearest step.
-    """
-    shape = graph.op("Shape", rows, start=0, end=2)
-    asked = new if reference.own else graph.op("ReduceMax", new, [0])
-    pairs = graph.op("Transpose", graph.op("NonZero", asked), perm=[1, 0])
-    at = graph.squeeze(graph.op("Slice", pairs, [0], [1], [1]), 1)
-    row = graph.op("GatherND", rows, pairs)
-    keep = graph.op("Gather", reference.keep, at, axis=0)
-    count = graph.op("Gather", reference.count, at, axis=0)
-    equal = graph.cast(graph.op("Equal", graph.unsqueeze(row, 2), graph.unsqueeze(row, 1)))
-    others = graph.squeeze(equal @ graph.unsqueeze(keep, 2), 2) - 1.0
-    enough = graph.op("Clip", count - 1.0, 1.0, float(NEIGHBOURS))
-    lacking = graph.op("Min", graph.op("Relu", enough - others), enough)
-    fresh = graph.sum(lacking * keep, 1) / enough
-    steady = graph.squeeze((count - fresh) / (fresh + 2.0), 1)
-    return graph.op("ScatterND", graph.op("ConstantOfShape", shape), pairs, steady)
+def _part(graph: Graph, reference: Far, query: Query, columns: Columns) -> Value:
+    """Each column's part [B, F] in how far the events are."""
+    near = reference.near
+    farthest = graph.op("Slice", near.least, [NEIGHBOURS - 1], [NEIGHBOURS], [2])
+    counts = graph.op("LessOrEqual", near.distance, farthest)
+    counts = graph.op("And", counts, graph.op("Less", near.distance, AWAY / 2))
+    share = graph.cast(counts) / graph.op("Sqrt", near.distance + BANDWIDTH)
+    part = graph.squeeze(near.square @ graph.op("Transpose", share, perm=[0, 2, 1]), 2) * query.present
+    return part / (part @ columns.each + NOTHING) * reference.far

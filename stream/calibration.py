@@ -63,7 +63,7 @@ class Chunk:
 
 
 class Level:
-    """The last CHUNKS chunks of one level, as one sorted array made when it is asked for."""
+    """The last CHUNKS chunks of one level, as one sorted array: made when first asked for, and then kept up."""
 
     def __init__(self) -> None:
         self._chunks: dict[int, Chunk] = {}  # by slot
@@ -75,8 +75,11 @@ class Level:
         self.between = 0  # events between those
 
     def put(self, chunk: Chunk) -> None:
+        replaced = self._chunks.get(chunk.slot)
         self._chunks[chunk.slot] = chunk
-        self._sorted = None
+        if self._sorted is not None:
+            kept = self._sorted if replaced is None else without(self._sorted, replaced.scores)
+            self._sorted = np.insert(kept, kept.searchsorted(chunk.scores), chunk.scores)
         chunks = self._chunks.values()
         self.newest = max(chunks, key=attrgetter("sequence"))
         self.events = sum(map(attrgetter("events"), chunks))
@@ -88,7 +91,7 @@ class Level:
         """How many kept scores are not below each `score` [B]; [B]."""
         if self._sorted is None:
             self._sorted = np.sort(np.concatenate([chunk.scores for chunk in self._chunks.values()]))
-        return len(self._sorted) - np.searchsorted(self._sorted, score, side="left")
+        return len(self._sorted) - self._sorted.searchsorted(score)
 
     def merged(self) -> Chunk | None:
         """One chunk of the next level, whenever CHUNKS more have come."""
@@ -97,6 +100,12 @@ class Level:
             return None
         highest = np.sort(np.concatenate([chunk.scores for chunk in self._chunks.values()]))[-KEPT:]
         return Chunk(newest.sequence // CHUNKS, self.events, newest.seen, newest.at, highest)
+
+
+def without(values: NDArray[np.float32], gone: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`values` [N] less `gone` [K], which are among them; all ascending, and of equal ones as many go as are given."""
+    nth = np.arange(len(gone)) - gone.searchsorted(gone)  # of its equals
+    return np.delete(values, values.searchsorted(gone) + nth)
 
 
 class Calibration:
@@ -148,14 +157,16 @@ class Calibration:
         """p-value [B] of each score [B] against the first `depth` levels; 1 with no reference."""
         if not depth or not self._levels[0].events:
             return np.ones(len(score))
-        recent, *deeper = self._in_use(depth)
-        share = recent.at_least(score) / (recent.events + 1)
+        recent, *deeper = self._levels[:depth]
+        share, events = recent.at_least(score) / (recent.events + 1), recent.events
         for level in deeper:
+            events = max(events, level.events)
             tail = np.flatnonzero(share < level.kept / (level.events + 1))  # it can't raise the others
             if len(tail):
                 at_least = level.at_least(score[tail])
                 share[tail] = np.maximum(share[tail], at_least / (level.events + 1))
-        return share + self.smallest(depth)
+        share += 1 / (events + 1)
+        return share
 
     def _in_use(self, depth: int) -> Iterator[Level]:
         return (level for level in self._levels[:depth] if level.events)

@@ -79,7 +79,7 @@ def time_column(values: Values, unit: Unit) -> NDArray[np.float64] | None:
         seconds = _float_column(values, {int, float})
         if seconds is not None:
             seconds = seconds / PER_SECOND[unit]
-    if seconds is None or not ((seconds >= 0.0) & (seconds < MAX_TIME)).all():
+    if seconds is None or np.count_nonzero((seconds >= 0.0) & (seconds < MAX_TIME)) < len(seconds):
         return None
     return seconds
 
@@ -112,7 +112,7 @@ def time_fault(value: object, path: str, unit: Unit) -> Fault:
 def number_column(values: Values) -> NDArray[np.float64] | None:
     """float64 [B], NaN where missing; None if one isn't a number or isn't finite as float32."""
     numbers = _float_column(values, {int, float, NoneType})
-    if numbers is None or (np.abs(numbers) > MAX_NUMBER).any():
+    if numbers is None or np.count_nonzero(np.abs(numbers) > MAX_NUMBER):
         return None
     return numbers
 

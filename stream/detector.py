@@ -6,7 +6,7 @@ offsets: so neither the size of a batch nor a restart changes a score.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
@@ -80,13 +80,7 @@ class Detector:
 
     def on_batch(self, batch: EventBatch, upto: int) -> Decisions:
         """Score a batch that reaches to offset `upto` (bad records at its end included)."""
-        epoch = batch.offset // EPOCH
-        cuts = np.flatnonzero(epoch[1:] != epoch[:-1]) + 1
-        ends = [*cuts.tolist(), len(batch)] if len(batch) else []
-        parts = [
-            self._on_part(batch.part(start, stop), int(epoch[start]))
-            for start, stop in zip([0, *ends], ends, strict=False)
-        ]
+        parts = [self._on_part(part, epoch) for epoch, part in _by_epoch(batch)]
         self.offset = max(upto, self.offset)
         return _join(parts)
 
@@ -203,6 +197,16 @@ def _layout(profile: Profile) -> bytes:
     """A digest of all that stored rows depend on."""
     features = [(f.kind, f.field, f.transform, f.seconds, f.of) for f in profile.features]
     return blake2b(repr((features, profile.window, profile.peers)).encode(), digest_size=16).digest()
+
+
+def _by_epoch(batch: EventBatch) -> Iterator[tuple[int, EventBatch]]:
+    """The parts of a batch that are each of one epoch, and its number."""
+    start = 0
+    while start < len(batch):
+        epoch = int(batch.offset[start]) // EPOCH
+        stop = int(batch.offset.searchsorted((epoch + 1) * EPOCH))
+        yield epoch, batch.part(start, stop)
+        start = stop
 
 
 def _join(parts: Sequence[Decisions]) -> Decisions:

@@ -32,6 +32,8 @@ class EventBatch:
 
     def part(self, start: int, stop: int) -> "EventBatch":
         """Events [start, stop) of this batch."""
+        if (start, stop) == (0, len(self)):
+            return self
         return EventBatch(
             self.offset[start:stop],
             self.entity[start:stop],

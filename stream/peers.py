@@ -5,6 +5,7 @@ size of a batch has a part in it.
 """
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from stream.records import Record
 
 VERSION = 1
 FILLING, STEADY = 64, 8  # of 256 offsets, how many are drawn while the sample fills, and afterwards
+BLOCK = 256  # offsets
 _HEAD = struct.Struct("<BqI")
 
 
@@ -23,6 +25,13 @@ def drawn(offset: np.ndarray) -> np.ndarray:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (x ^ (x >> np.uint64(31))) & np.uint64(255)
+
+
+@lru_cache(maxsize=1024)
+def _joining(block: int, rate: int) -> frozenset[int]:
+    """The offsets drawn at this rate among BLOCK: made at once, since numpy takes as long for one as for all."""
+    offset = np.arange(block * BLOCK, (block + 1) * BLOCK)
+    return frozenset(offset[drawn(offset) < rate].tolist())
 
 
 class PeerSample:
@@ -46,10 +55,14 @@ class PeerSample:
         return Peers(self._rows.copy(), mask, np.zeros(self.size, np.float32))
 
     def on_batch(self, rows: np.ndarray, offset: np.ndarray) -> None:
-        """Draw from feature rows (float32 [B, F]) at their offsets (int64 [B]); they wait for the epoch's end."""
+        """Draw from feature rows (float32 [B, F]) at their offsets (int64 [B], of one epoch); they wait for its end."""
+        if not self.size or not len(offset):
+            return
         rate = STEADY if self._total >= self.size else FILLING
-        chosen = np.flatnonzero(drawn(offset) < rate)
-        if len(chosen) and self.size:
+        blocks = range(int(offset[0]) // BLOCK, int(offset[-1]) // BLOCK + 1)
+        joining = frozenset().union(*(_joining(block, rate) for block in blocks))
+        chosen = [place for place, at in enumerate(offset.tolist()) if at in joining]
+        if chosen:
             self._pending.extend(rows[chosen])
             self._dirty_pending = True
 

@@ -65,7 +65,7 @@ class Policy:
         self._calibration = Calibration()
         self._budget = Budget(self._per_day)
         self._suppression = Suppression(rule.suppress)
-        self._pending: list[NDArray[np.void]] = []  # structured _SCORED arrays of the open epoch
+        self._pending = bytearray()  # _SCORED items of the open epoch
         self._chunks: list[tuple[int, Chunk]] = []
         self._changed = False
         self._threshold: tuple[float, int] | None = None  # and calibration levels; None: to be worked out
@@ -94,7 +94,7 @@ class Policy:
         """What is pending joins the reference, and episodes that are over are forgotten."""
         if not self._pending:
             return
-        pending = np.concatenate(self._pending)
+        pending = np.frombuffer(bytes(self._pending), _SCORED)
         self._pending.clear()
         added = self._calibration.add(pending["score"], pending["time"])
         self._chunks += added
@@ -110,7 +110,7 @@ class Policy:
         self._chunks.clear()
         if self._changed:
             head = _HEAD.pack(_VERSION, self._budget.tokens, self._budget.clock)
-            records.append((_PENDING, head + b"".join(part.tobytes() for part in self._pending)))
+            records.append((_PENDING, head + self._pending))
             self._changed = False
         for entity, episode in self._suppression.changes():
             records.append((_EPISODE + entity.encode(), episode.pack() if episode else None))
@@ -134,14 +134,13 @@ class Policy:
     def _restore_pending(self, value: bytes) -> None:
         what = "the policy's open epoch"
         self._budget.tokens, self._budget.clock = unpack_head(_HEAD, value, _VERSION, what)
-        pending = np.frombuffer(value, _SCORED, offset=_HEAD.size)
-        self._pending = [pending] if len(pending) else []
+        self._pending = bytearray(value[_HEAD.size :])
 
     def _await_close(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> None:
         if len(score):
             pending = np.empty(len(score), _SCORED)
             pending["score"], pending["time"] = score, time
-            self._pending.append(pending)
+            self._pending += pending.tobytes()
             self._changed = True
 
     def _thresholds(self) -> tuple[float, int]:

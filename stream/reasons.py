@@ -71,7 +71,7 @@ def explain(
     mine, theirs = window[mask > 0], peers[peers_mask > 0]
     own = len(mine) >= FEW or not len(theirs)
     scene = _Scene(profile, fields, row, mine if own else theirs, own)
-    weight = np.nan_to_num(attribution.astype(np.float64))
+    weight = np.where(np.isfinite(attribution), attribution, 0.0).astype(np.float64)
     share = np.bincount(np.asarray(profile.column_owner), weight, len(profile.features))
     weightiest = [i for i in np.argsort(-share, kind="stable")[:MOST].tolist() if share[i] >= LEAST_SHARE]
     reasons = tuple(
@@ -109,18 +109,19 @@ def _nearest(scene: _Scene, weight: NDArray[np.float64]) -> list[int]:
         scaled = np.fmin(off / np.where(middle > 0, middle, 1.0), CAP)
     apart = np.where(scene.profile.category > 0, off != 0, scaled)
     unknown = np.isnan(context) != np.isnan(row)
-    apart = np.where(np.isnan(off), np.where(unknown, 1.0, 0.0), apart)
-    newest_first = np.argsort((apart @ weight)[::-1], kind="stable")[:MOST]
-    return [len(context) - 1 - int(place) for place in newest_first]
+    apart = np.where(np.isnan(off), unknown, apart)
+    newest_first = (apart @ weight)[::-1].argsort(kind="stable")[:MOST]
+    return [len(context) - 1 - place for place in newest_first.tolist()]
 
 
 def _readable(scene: _Scene, places: list[int]) -> list[Mapping[str, str]]:
     """Context rows by feature; of a category only whether it is the event's own can be told."""
+    context = scene.context[places]
     rows: list[dict[str, str]] = [{} for _ in places]
     for index, feature in enumerate(scene.profile.features):
         columns, raw = scene.columns(index), scene.raw(index)
         mine = float(scene.row[columns.start])
-        for row, value in zip(rows, natural(feature, scene.context[places, columns]).tolist(), strict=True):
+        for row, value in zip(rows, natural(feature, context[:, columns]).tolist(), strict=True):
             if feature.kind == "category" and not feature.mask:
                 row[feature.name] = (
                     MISSING if math.isnan(value) else "the same" if value == mine else "another"

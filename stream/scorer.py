@@ -3,12 +3,16 @@
 An event's score is the same to the last bit whatever batch it comes in and wherever it sits there: after a crash
 the same events come back in other batches, and must give the same alerts. Batches are therefore filled up to a
 multiple of `TILE` events, so that no kernel ever takes its path for a rest of a vector or for a single row. (For
-windows this needs R, the number of rows, to be a multiple of 4; profiles ask for a multiple of 8.)
+windows this needs R, the number of rows, to be a multiple of 4; profiles ask for a multiple of 8.) Four is the
+smallest that keeps the bits, two does not; what is filled up is paid for by a lone event, which is the usual call
+of a worker that keeps up.
 
-What the model works out from the peers alone is kept for as long as the same `Peers` come back, which is an epoch.
+What the model works out from the peers alone is kept for as long as the same `Peers` come back, which is an epoch,
+and stays bound to the session from call to call: handing some 30 arrays over costs as much as a hundred nodes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -20,12 +24,20 @@ from stream.errors import ContractError
 from stream.prune import only_output
 from stream.split import boundary, own_part, shared_part
 
-TILE = 16
+TILE = 4
 TOLERANCE = 1e-5
 SHARED = ("peers", "peers_mask", "peers_label", "category", "direction")
 KEPT = 64  # how many Peers' results are kept: those of the partitions that a worker serves
 
 Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The inputs that events share, worked out and bound once for them all."""
+
+    binding: onnxruntime.IOBinding
+    memory: tuple[onnxruntime.OrtValue, ...]  # what is bound lives as long as these
 
 
 class Scorer:
@@ -92,7 +104,7 @@ class Scorer:
             parts.append(graph.run(own, shared)[: len(query) - start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _prepared(self, output: str, peers: Peers) -> Arrays:
+    def _prepared(self, output: str, peers: Peers) -> Bound:
         inputs = (peers.rows, peers.mask, peers.label, self._category, self._direction)
         return self._graphs[output].prepare(dict(zip(SHARED, inputs, strict=True)))
 
@@ -125,15 +137,30 @@ class _Graph:
         _check_edges("input", inputs, INPUTS, source)
         _check_edges("output", self._second.get_outputs(), {output: OUTPUTS[output]}, source)
 
-    def prepare(self, inputs: Arrays) -> Arrays:
-        """All that `run` takes beside the events' own inputs, worked out once for them all."""
-        if not self._first:
-            return inputs
-        return {**inputs, **dict(zip(self._boundary, self._first.run(self._boundary, inputs), strict=True))}
+    def prepare(self, inputs: Arrays) -> Bound:
+        """All that `run` takes beside the events' own inputs."""
+        results = self._first.run(self._boundary, inputs) if self._first else []
+        values = {**inputs, **dict(zip(self._boundary, results, strict=True))}
+        memory = tuple(map(_in_place, values.values()))
+        binding = self._second.io_binding()
+        for name, value in zip(values, memory, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        return Bound(binding, memory)
 
-    def run(self, own: Arrays, shared: Arrays) -> np.ndarray:
-        result: np.ndarray = self._second.run([self._output], {**own, **shared})[0]
+    def run(self, own: Arrays, shared: Bound) -> np.ndarray:
+        """A new array. Not to be called by two threads at once."""
+        binding = shared.binding
+        for name, array in own.items():
+            binding.bind_cpu_input(name, array)
+        # Bound again for each call, so that the runtime allocates for each: the last result may still be in use.
+        binding.bind_output(self._output)
+        self._second.run_with_iobinding(binding)
+        result: np.ndarray = binding.copy_outputs_to_cpu()[0]
         return result
+
+
+def _in_place(array: np.ndarray) -> onnxruntime.OrtValue:
+    return onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
 def _tiled(rows: np.ndarray, filling: float = 0.0) -> np.ndarray:
@@ -144,7 +171,9 @@ def _tiled(rows: np.ndarray, filling: float = 0.0) -> np.ndarray:
     rest = -len(rows) % TILE
     if not rest:
         return np.ascontiguousarray(rows)
-    return np.concatenate([rows, np.full((rest, *rows.shape[1:]), filling, np.float32)])
+    tiled = np.empty((len(rows) + rest, *rows.shape[1:]), np.float32)
+    tiled[: len(rows)], tiled[len(rows) :] = rows, filling
+    return tiled
 
 
 def _open(model: bytes, threads: int) -> onnxruntime.InferenceSession:

@@ -36,8 +36,19 @@ class Look:
         if not len(self.past):
             return np.nan
         if self.feature.kind == "time_of_day":
-            return float(np.angle(_direction(self.past)) % (2 * np.pi) * DAY / (2 * np.pi))
-        return float(np.median(self.past))
+            return float(np.angle(self.direction) % (2 * np.pi) * DAY / (2 * np.pi))
+        middle, odd = divmod(len(self.past), 2)
+        return float(self.ordered[middle] if odd else (self.ordered[middle - 1] + self.ordered[middle]) / 2)
+
+    @cached_property
+    def direction(self) -> complex:
+        """Of a time of day: the mean of the past's angles as unit vectors, long if they agree."""
+        return complex(np.exp(2j * np.pi * self.past / DAY).mean())
+
+    @cached_property
+    def ordered(self) -> NDArray[np.float64]:
+        """The past, ascending."""
+        return np.sort(self.past)
 
     def show(self, value: float) -> str:
         return readable(self.feature, self.raw, value)
@@ -45,8 +56,8 @@ class Look:
     @cached_property
     def usual(self) -> tuple[float, float]:
         """Bounds of the middle 80 % of the past."""
-        ordered, rank = np.sort(self.past), len(self.past) // 10
-        return float(ordered[rank]), float(ordered[-1 - rank])
+        rank = len(self.past) // 10
+        return float(self.ordered[rank]), float(self.ordered[-1 - rank])
 
     @property
     def whose(self) -> str:
@@ -108,7 +119,7 @@ def _category(look: Look) -> str:
     name = look.feature.name
     if np.isnan(look.value):
         return f"{name} is missing; {len(look.past)} of {look.events} had one"
-    subject = name if look.feature.mask else f"{name} {shorten(str(look.raw), LONGEST, placeholder='...')}"
+    subject = name if look.feature.mask else f"{name} {_short(str(look.raw))}"
     same = np.count_nonzero(look.past == look.value)
     if not look.rows:
         return f"{subject}: there is nothing to compare it with yet"
@@ -153,15 +164,16 @@ def _time_of_day(look: Look) -> str:
     now = f"at {clock(look.value)} UTC"
     if not len(look.past):
         return now
-    if abs(_direction(look.past)) >= REGULAR:
+    if abs(look.direction) >= REGULAR:
         return f"{now}; {who} usually active around {clock(look.median)}"
     apart = np.abs((look.past - look.value + DAY / 2) % DAY - DAY / 2)
     return f"{now}; {np.count_nonzero(apart <= NEAR)} of {look.events} were within an hour of it"
 
 
-def _direction(seconds: NDArray[np.float64]) -> complex:
-    """Mean of the day's angles as unit vectors: long if they agree."""
-    return complex(np.exp(2j * np.pi * seconds / DAY).mean())
+def _short(text: str) -> str:
+    """`text` in one line of at most LONGEST characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else shorten(line, LONGEST, placeholder="...")
 
 
 _SENTENCES: dict[str, Callable[[Look], str]] = {

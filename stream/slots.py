@@ -1,7 +1,7 @@
 """Keys to slots: which row of an arena belongs to which key, bounded, least recently seen out first.
 
-A `Placement` says where the events of a batch go and in which order events of the same key follow each other; every
-stateful room (windows, counts) works on it with numpy instead of looping over events.
+A `Placement` says where the events of a batch go and which of them have the same key, so that the windows work with
+numpy instead of looping over events.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -9,61 +9,48 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FREE = np.int64(2**63 - 1)  # later than any offset
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where B events go. The events of one slot, in batch order, form a run of the sorted batch.
+    """Where B events go, and which of them have the same key.
 
-    slot:  int64 [B], the arena row of each event's key
-    order: int64 [B], a stable sort of the events by slot
-    start: int64 [U], where each of the U runs starts in the sorted batch
-    size:  int64 [U], how many events each run has
-    rank:  int64 [B], how many events of the same key come before this one in the batch
+    slot:    int64 [B], the arena row of each event's key
+    rank:    int64 [B], how many events of the same key come before this one in the batch
+    order:   int64 [B], the events of each key one after the other, in the order of the batch
+    repeats: whether any key has two events
     """
 
     slot: np.ndarray
-    order: np.ndarray
-    start: np.ndarray
-    size: np.ndarray
     rank: np.ndarray
+    order: np.ndarray
+    repeats: bool
 
-    @property
-    def touched(self) -> np.ndarray:
-        """int64 [U]: the distinct slots, in the order of the runs."""
-        return np.asarray(self.slot[self.order[self.start]])
+    def earlier(self, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Every event with each of the `most` events of its key that come before it in the batch, or all there are.
 
-    @property
-    def run_size(self) -> np.ndarray:
-        """int64 [B]: how many events of the batch share each event's key."""
-        size = np.empty(len(self.slot), np.int64)
-        size[self.order] = np.repeat(self.size, self.size)
-        return size
-
-    @property
-    def repeats(self) -> bool:
-        return len(self.start) < len(self.slot)
+        Three int64 [K]: the event, how many events of its key back the earlier one is, and the earlier one.
+        """
+        pairs = np.minimum(self.rank[self.order], most)
+        place = np.repeat(np.arange(len(pairs)), pairs)
+        back = np.arange(1, len(place) + 1) - np.repeat(np.cumsum(pairs) - pairs, pairs)
+        return self.order[place], back, self.order[place - back]
 
 
-def lengths(start: np.ndarray, total: int) -> np.ndarray:
-    """int64 [U]: how long each stretch is that begins at `start` (int64 [U]), where the last one ends at `total`."""
-    size = np.empty(len(start), np.int64)
-    np.subtract(start[1:], start[:-1], out=size[:-1])
-    size[-1:] = total - start[-1:]
-    return size
-
-
-def place(slot: np.ndarray) -> Placement:
-    """Order a batch's slots (int64 [B]) into runs."""
-    order = np.argsort(slot, kind="stable")
+def place(slots: Sequence[int]) -> Placement:
+    """Put a batch's slots [B] in order."""
+    slot, number = np.array(slots, np.int64), np.arange(len(slots))
+    if len(set(slots)) == len(slots):
+        return Placement(slot, np.zeros(len(slots), np.int64), number, repeats=False)
+    order = slot.argsort(kind="stable")
     ordered = slot[order]
-    fresh = np.empty(len(slot), bool)
-    fresh[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=fresh[1:])
-    start = np.flatnonzero(fresh)
-    size = lengths(start, len(slot))
+    start = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
     rank = np.empty(len(slot), np.int64)
-    rank[order] = np.arange(len(slot)) - np.repeat(start, size)
-    return Placement(slot, order, start, size, rank)
+    first = np.zeros(len(slot), np.int64)  # of its key, in the sorted batch
+    first[start] = start
+    rank[order] = number - np.maximum.accumulate(first)
+    return Placement(slot, rank, order, repeats=True)
 
 
 class Slots:
@@ -76,7 +63,9 @@ class Slots:
     def __init__(self, max_keys: int, epoch: int) -> None:
         self.max_keys = max_keys
         self.capacity = max_keys + epoch
-        self.seen = np.zeros(self.capacity, np.int64)
+        self.seen = np.full(
+            self.capacity, FREE
+        )  # int64 [S]; FREE where no key is, so that it is never the oldest
         self.key: list[Hashable | None] = [None] * self.capacity
         self.evictions = 0
         self._slot: dict[Hashable, int] = {}
@@ -97,26 +86,27 @@ class Slots:
         if slot is None:
             slot = self._slot[key] = self._free.pop()
             self.key[slot] = key
+            self.seen[slot] = 0
         return slot
 
-    def on_batch(self, keys: Sequence[Hashable], offset: np.ndarray) -> Placement:
-        """Place B keys seen at `offset` (int64 [B], increasing)."""
+    def find_all(self, keys: Sequence[Hashable], offset: np.ndarray) -> list[int]:
+        """The slots of B keys seen at `offset` (int64 [B], increasing)."""
         known = self._slot
         try:
-            slot = np.array([known[key] for key in keys], np.int64)
+            slots = [known[key] for key in keys]
         except KeyError:
-            slot = np.array([self.find(key) for key in keys], np.int64)
-        self.seen[slot] = offset
-        return place(slot)
+            slots = [self.find(key) for key in keys]
+        if slots:
+            self.seen[slots] = offset
+        return slots
 
     def expire(self) -> list[tuple[int, Hashable]]:
         """Give up the least recently seen keys above `max_keys`: their (slot, key)."""
         excess = len(self._slot) - self.max_keys
         if excess <= 0:
             return []
-        used = np.fromiter(self._slot.values(), np.int64, len(self._slot))
-        oldest = used[np.argsort(self.seen[used], kind="stable")[:excess]]
-        gone = [(int(slot), self.key[slot]) for slot in oldest]
+        oldest = self.seen.argpartition(excess - 1)[:excess]
+        gone = [(slot, self.key[slot]) for slot in oldest[self.seen[oldest].argsort()].tolist()]
         for _, key in gone:
             self.drop(key)
         self.evictions += excess
@@ -127,6 +117,6 @@ class Slots:
         slot = self._slot.pop(key, None)
         if slot is not None:
             self.key[slot] = None
-            self.seen[slot] = 0
+            self.seen[slot] = FREE
             self._free.append(slot)
         return slot

@@ -12,7 +12,7 @@ import numpy as np
 from stream.context import Context
 from stream.errors import StateError
 from stream.records import Record
-from stream.slots import Placement, Slots
+from stream.slots import Placement, Slots, place
 
 BLOCK = 8
 VERSION = 1
@@ -59,66 +59,65 @@ class Windows:
 
     def place(self, entity: Sequence[str], offset: np.ndarray) -> Placement:
         """Find or make the slots of a batch's entities ([B] texts, int64 [B] offsets)."""
-        return self.slots.on_batch(entity, offset)
+        return place(self.slots.find_all(entity, offset))
 
     def gather(self, at: Placement, fresh: np.ndarray) -> Context:
         """Each event's own context: the rows before it, those of `fresh` (float32 [B, F]) in the same batch too."""
-        seen = np.minimum(self.count[at.slot] + at.rank, self.rows)
-        window = self._slide(self.row, at, fresh)
+        count = self.count[at.slot] + at.rank
+        window = self._slide(self.row, at, count, fresh)
         if self._labelled:
-            label = self._slide(self.label, at, np.zeros(len(fresh), np.int8)).astype(np.float32)
+            label = self._slide(self.label, at, count, np.zeros(len(fresh), np.int8)).astype(np.float32)
         else:
             label = np.zeros((len(fresh), self.rows), np.float32)
-        return Context(window, self._present[seen], label)
+        return Context(window, self._present[np.minimum(count, self.rows)], label)
 
-    def _slide(self, store: np.ndarray, at: Placement, fresh: np.ndarray) -> np.ndarray:
-        """The last R items of each event's key, oldest first: from `store` [S, R, ...] and then `fresh` [B, ...]."""
-        rows, inner = self.rows, store.shape[2:]
-        flat = store.reshape(-1, *inner)
-        if not at.repeats or not rows:
-            return _rows(flat, at.slot[:, None] * rows + self._roll[self.count[at.slot] % max(rows, 1)])
-        touched = at.touched
-        unrolled = _rows(flat, touched[:, None] * rows + self._roll[self.count[touched] % rows])
-        both = np.concatenate([unrolled.reshape(-1, *inner), fresh[at.order]])
-        run = np.empty(len(fresh), np.int64)
-        run[at.order] = np.repeat(np.arange(len(touched)), at.size)
-        # Row k of a window is row k + rank of its key's ring; past the ring's end come the key's rows in this batch.
-        row = at.rank[:, None] + np.arange(rows)
-        past = len(unrolled) * rows + at.start[run] - rows
-        return _rows(both, row + np.where(row < rows, (run * rows)[:, None], past[:, None]))
+    def _slide(self, store: np.ndarray, at: Placement, count: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+        """The last R items of each event's key, oldest first: of `store` [S, R, ...], and of `fresh` [B, ...].
+
+        Where events of one batch have the same key, the ring's oldest items stand where those of `fresh` belong.
+        """
+        index = self._roll[count % max(self.rows, 1)]
+        index += (at.slot * self.rows)[:, None]
+        # np.take in this mode is several times faster than indexing.
+        items: np.ndarray = np.take(store.reshape(-1, *store.shape[2:]), index, axis=0, mode="clip")
+        if at.repeats and self.rows:
+            event, back, earlier = at.earlier(self.rows)
+            items[event, self.rows - back] = fresh[earlier]
+        return items
 
     def elapsed(self, at: Placement, time: np.ndarray) -> np.ndarray:
         """Seconds since the entity's event before (float64 [B]): NaN for its first, 0 when time runs backwards."""
-        previous = np.empty(len(time))
-        ordered = time[at.order]
-        previous[at.order[1:]] = ordered[:-1]
-        first = at.order[at.start]
-        previous[first] = self.time[at.slot[first]]
-        return np.maximum(time - previous, 0.0)
+        previous: np.ndarray = self.time[at.slot]
+        if at.repeats:
+            event, _, earlier = at.earlier(1)
+            previous[event] = time[earlier]
+        return np.asarray(np.maximum(time - previous, 0.0))
 
     def append(self, at: Placement, fresh: np.ndarray, time: np.ndarray) -> None:
-        """Add the batch's rows (float32 [B, F]) and times (float64 [B], seconds) to their windows."""
-        position = self.count[at.slot] + at.rank
+        """Add the batch's rows (float32 [B, F]) and times (float64 [B], seconds) to their windows.
+
+        Where an assignment has an index twice, the last value stays: that of the key's last event.
+        """
+        count = self.count[at.slot] + at.rank
         if self.rows:
-            last = at.rank >= at.run_size - self.rows
-            slot, ring = at.slot[last], position[last] % self.rows
-            self.row[slot, ring] = fresh[last]
-            self.label[slot, ring] = 0
-            self._dirty[slot, ring // self.block] = True
+            ring = count % self.rows
+            self.row[at.slot, ring] = fresh
+            if self._labelled:
+                self.label[at.slot, ring] = 0
+            self._dirty[at.slot, ring // self.block] = True
         else:
             self._dirty[at.slot, 0] = True
-        touched = at.touched
-        self._touched.append(touched)
-        self.count[touched] += at.size
-        final = at.order[at.start + at.size - 1]
-        self.time[at.slot[final]] = time[final]
+        self._touched.append(at.slot)
+        self.count[at.slot] = count + 1
+        self.time[at.slot] = time
 
     def close_epoch(self) -> None:
         """Evict the least recently seen entities above the bound."""
         for slot, key in self.slots.expire():
-            self._clear(slot)
-            for block in range(self._dirty.shape[1]):
+            written = min(-(-int(self.count[slot]) // self.block), self._dirty.shape[1])
+            for block in range(written):
                 self._tombstones[self._key(str(key), block)] = None
+            self._clear(slot)
 
     def _clear(self, slot: int) -> None:
         self.row[slot] = 0
@@ -156,13 +155,6 @@ class Windows:
         size, data = self._record.itemsize, packed.tobytes()
         return [data[at : at + size] for at in range(0, len(data), size)]
 
-    def snapshot(self) -> list[Record]:
-        """Every block of every entity: what a reader of the whole changelog would have."""
-        held = np.flatnonzero(self.count)
-        self._dirty[held] = True
-        self._touched.append(held)
-        return self.changes()
-
     def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
         """Read changelog records back, oldest first; a record older than what is here changes nothing.
 
@@ -199,8 +191,3 @@ class Windows:
         self.count[slot[newer]] = packed["count"][newer]
         self.time[slot[newer]] = packed["time"][newer]
         self.slots.seen[slot[newer]] = packed["seen"][newer]
-
-
-def _rows(store: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Items of `store` [N, ...] at `index` [B, R]: np.take in this mode is several times faster than indexing."""
-    return np.take(store, index, axis=0, mode="clip")

@@ -26,12 +26,11 @@ def natural(feature: Feature, columns: NDArray[np.float32]) -> NDArray[np.float6
     if feature.kind == "time_of_day":
         return np.arctan2(wide[..., 0], wide[..., 1]) % (2 * np.pi) * (DAY / (2 * np.pi))
     value: NDArray[np.float64] = wide[..., 0]
-    with np.errstate(over="ignore"):
-        if feature.transform == "log1p":
-            value = np.expm1(value)
-        elif feature.transform == "signed_log":
-            value = np.sign(value) * np.expm1(np.abs(value))
-    return np.clip(value, -HUGE, HUGE)
+    if feature.transform:
+        with np.errstate(over="ignore"):
+            signed = feature.transform == "signed_log"
+            value = np.sign(value) * np.expm1(np.abs(value)) if signed else np.expm1(value)
+    return np.minimum(np.maximum(value, -HUGE), HUGE)
 
 
 def measured(feature: Feature, raw: object, columns: NDArray[np.float32]) -> float:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.calibration import CHUNKS, DAY, KEPT, Calibration, Chunk
+from stream.calibration import CHUNKS, DAY, KEPT, Calibration, Chunk, Level, without
 from stream.errors import StateError
 
 SCORES = st.integers(0, 40).map(lambda n: np.float32(n / 40))
@@ -29,6 +29,28 @@ def test_one_level_is_the_textbook_p_value(epochs: list[list[np.float32]], asked
     expected = [(1 + np.count_nonzero(reference >= score)) / (len(reference) + 1) for score in asked]
     calibration = filled(epochs)
     assert calibration.p_value(np.array(asked, np.float32), calibration.depth(1.0)) == pytest.approx(expected)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_a_level_kept_up_equals_one_made_anew(seed: int, different: int) -> None:
+    """Few scores differ, so that most have equals, in the chunk that goes and in those that stay."""
+    random = np.random.default_rng(seed)
+    asked = np.linspace(0, 1, 81, dtype=np.float32)
+    level, chunks = Level(), []
+    for sequence in range(2 * CHUNKS):
+        scores = np.sort(random.integers(0, different, random.integers(0, 6)).astype(np.float32) / different)
+        chunks.append(Chunk(sequence, len(scores), 0, 0.0, scores))
+        level.put(chunks[-1])
+        kept = np.concatenate([chunk.scores for chunk in chunks[-CHUNKS:]])
+        assert level.at_least(asked).tolist() == [np.count_nonzero(kept >= score) for score in asked]
+
+
+@settings(deadline=None)
+@given(st.lists(SCORES), st.lists(SCORES))
+def test_taking_scores_out_leaves_the_others(stay: list[np.float32], gone: list[np.float32]) -> None:
+    one, two, both = (np.sort(np.array(some, np.float32)) for some in (stay, gone, stay + gone))
+    assert np.array_equal(without(both, two), one)
 
 
 def test_only_the_last_chunks_count() -> None:

@@ -6,8 +6,9 @@ import pytest
 from export.checks import Model, Outputs
 from export.contract import open_model
 from export.golden import Inputs, draw_inputs
-from export.knn import ANCHORS, BANDWIDTH, NEIGHBOURS, PEER_ROWS, SURPRISE
+from export.knn import ANCHORS, BANDWIDTH, PEER_ROWS
 from export.scale import FARTHEST, SCALE_ROWS, UNVARIED
+from export.surprise import NEIGHBOURS, SURPRISE
 from stream.artifact import load_artifact, shipped
 
 TOLERANCE = 1e-5
@@ -71,7 +72,7 @@ class Reference:
         known = ~np.isnan(query)
         enough = np.clip(self.count, 1, NEIGHBOURS)
         alike = np.where(known, self.present, self.count - self.present)
-        rare = np.maximum(1 - alike / enough, 0) * (self.count - alike) / (alike + 2)
+        rare = np.maximum(1 - alike / NEIGHBOURS, 0) * (self.count - alike) / (alike + 2)
         for column in self.codes:
             codes = self.rows[:, column]
             new = max(1 - (codes == query[column]).sum() / enough, 0) * known[column]

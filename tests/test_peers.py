@@ -41,6 +41,16 @@ def test_neither_the_cuts_nor_a_restart_change_the_sample(cuts: set[int], data: 
     assert np.array_equal(one.peers.mask, two.peers.mask)
 
 
+@given(st.integers(0, 2**40), st.sets(st.integers(0, 3 * EPOCH), min_size=1, max_size=40))
+def test_an_event_joins_if_its_own_offset_is_drawn(first: int, steps: set[int]) -> None:
+    sample, offset = PeerSample(256, 1), first + np.array(sorted(steps))
+    sample.on_batch(np.arange(len(offset), dtype=np.float32)[:, None], offset)
+    sample.close_epoch()
+    joined = np.flatnonzero(drawn(offset) < FILLING)
+    assert sample.peers.rows[: len(joined), 0].tolist() == joined.tolist()
+    assert sample.peers.mask.sum() == len(joined)
+
+
 def test_the_draw_is_uniform_enough() -> None:
     counts = np.bincount(drawn(np.arange(256_000)).astype(int), minlength=256)
     assert abs(counts - 1000).max() < 6 * np.sqrt(1000)

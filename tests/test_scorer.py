@@ -52,7 +52,7 @@ def test_an_event_scores_the_same_bits_in_any_batch(
     inputs = draw_inputs(seed, events=80, rows=rows, peers=peers, columns=columns, missing=missing)
     everything = ask(scorer(columns), inputs, np.arange(80))
     chosen = np.array(data.draw(st.lists(st.integers(0, 79), min_size=1, max_size=80, unique=True)))
-    for batch in (16, 64, 256):
+    for batch in (4, 16, 64, 256):
         for output in ("score", "attribution"):
             whole = everything if output == "score" else ask(scorer(columns), inputs, np.arange(80), output)
             part = ask(scorer(columns, batch), inputs, chosen, output)
@@ -91,6 +91,15 @@ def test_each_peers_results_are_kept_apart() -> None:
     for sample in samples * 2:
         expected = whole("score").run(["score"], {**inputs, **profile(3), "peers": sample.rows})[0]
         np.testing.assert_array_equal(scorer(3).score(inputs["query"], context, sample), expected)
+
+
+def test_a_later_call_leaves_earlier_scores_alone() -> None:
+    inputs = draw_inputs(7, events=40, rows=8, peers=37, columns=3)
+    first = ask(scorer(3), inputs, np.arange(20))
+    before = first.copy()
+    later = ask(scorer(3), inputs, np.arange(20, 40))
+    np.testing.assert_array_equal(first, before)
+    assert not np.array_equal(first, later)
 
 
 def profile(columns: int) -> Inputs:

@@ -57,7 +57,7 @@ class Job:
         self.topic = f"{settings.application_id}-routed" if settings.route else settings.input_topic
         limits = Limits(settings.max_record_bytes, settings.max_depth, require_key=not settings.route)
         self.decoder = Decoder(self.profile, limits)
-        self.router = Router(self.decoder, self.sink, self.topic, self.count)
+        self.router = Router(self.decoder, self.sink, settings.input_topic, self.topic, self.count)
         self.table = self.app.Table(
             "state",
             store=f"{SCHEME}://arena",

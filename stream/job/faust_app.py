@@ -28,7 +28,7 @@ def faust_app(settings: Settings) -> faust.App:
         datadir=Path(tempfile.gettempdir()) / f"onsight-{settings.application_id}",
         key_serializer="raw",
         value_serializer="raw",
-        stream_buffer_maxsize=4,
+        stream_buffer_maxsize=1,
         stream_wait_empty=False,
         table_standby_replicas=settings.standby_replicas,
         topic_disable_leader=True,

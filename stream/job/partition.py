@@ -64,7 +64,9 @@ class Partition:
     async def _on_fresh(self, records: Sequence[Any], offset: np.ndarray) -> None:
         decisions, rejects = self._score(records, offset)
         for reject in rejects:
-            self._owed.append(await self._sink.dead_letter(reject, records[reject.index]))
+            self._owed.append(
+                await self._sink.dead_letter(reject, records[reject.index], self.detector.source)
+            )
         for alert in decisions.alerts:
             self._owed.append(await self._sink.alert(alert))
         self._count(len(records), len(decisions.alerts), len(rejects))

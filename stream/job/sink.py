@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from stream.alerts import Alert
+from stream.alerts import Alert, Source
 from stream.dead_letters import dead_letter
 from stream.errors import BrokerError
 from stream.events import Reject
@@ -59,9 +59,9 @@ class Sink:
         )
         return sent
 
-    async def dead_letter(self, reject: Reject, record: Any) -> Acknowledgement:
-        """Send a record that could not be read as it came, with its reason in the headers."""
-        headers = dead_letter(reject, record.topic, record.partition)
+    async def dead_letter(self, reject: Reject, record: Any, source: Source) -> Acknowledgement:
+        """Send a record of `source` that could not be read as it came, with its reason in the headers."""
+        headers = dead_letter(reject, source.topic, source.partition)
         return asyncio.ensure_future(self._bury(record.key, record.value, headers))
 
     async def _bury(self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]) -> None:

@@ -120,7 +120,7 @@ def cluster() -> Iterator[Cluster]:
             yield found
         return
     say("starting a broker")
-    with Broker.start(extra=SERVER) as broker, _on(broker.bootstrap) as found:
+    with Broker.start(extra=SERVER, load=True) as broker, _on(broker.bootstrap) as found:
         yield found
 
 
