@@ -6,7 +6,7 @@ the same seed gives the same parameters, also when a run was stopped and taken u
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 
@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, PartitionSpec
 
 from export.checkpoint import Checkpoint
 from export.loss import Weights, label_loss, zero_shot_loss
@@ -27,7 +26,6 @@ from export.tasks.variants import Recipe
 
 LAYOUTS = (Layout(), Layout(), Layout(groups=4, rows=32, peers=128))
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
-CORES = 2  # a batch is always split in so many parts, so that the figures don't hang on the machine
 WARM_UP = 0.02  # share of the steps in which the rate rises
 STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps
 LABEL_SHARE = 0.25
@@ -67,7 +65,6 @@ State = tuple[
     dict[str, Array], dict[str, Array], Array
 ]  # current parameters, their average, the optimiser's own
 REPORT_STEPS = 200
-jax.config.update("jax_num_cpu_devices", CORES)
 
 
 def train(plan: Plan, sets: list[TaskSet], checkpoint: Checkpoint, report: Report) -> Parameters:
@@ -154,33 +151,19 @@ def _optimiser(rate: float, decay: float, steps: int) -> optax.GradientTransform
 def _step(
     state: State, held: dict[str, Array], number: Array, batch: Batch, layout: Layout, phase: _Phase
 ) -> tuple[State, Array]:
-    """One step of a phase: the new state, and the model's and the baseline's ranking loss [2].
-
-    Each core takes a part of the batch's groups; their gradients are averaged.
-    """
+    """One step of a phase: the new state, and the model's and the baseline's ranking loss [2]."""
     current, average, moments = state
     plan = phase.plan
-    part = replace(layout, groups=layout.groups // CORES)
-    loss = label_loss if phase.labels else zero_shot_loss
+    key = jax.random.fold_in(jax.random.PRNGKey(plan.seed), number)
     noise = 0.0 if phase.labels else plan.noise
+    shape = (batch.window.shape[0], *held["context_mean"].shape)
+    blurred = held["context_mean"] + held["context_spread"] * noise * jax.random.normal(key, shape)
+    loss = label_loss if phase.labels else zero_shot_loss
 
-    def gradient(current: dict[str, Array], number: Array, batch: Batch) -> tuple[dict[str, Array], Array]:
-        key = jax.random.fold_in(jax.random.PRNGKey(plan.seed), number * CORES + jax.lax.axis_index("core"))
-        shape = (batch.window.shape[0], *held["context_mean"].shape)
-        blurred = held["context_mean"] + held["context_spread"] * noise * jax.random.normal(key, shape)
+    def objective(trained: dict[str, Array]) -> tuple[Array, Array]:
+        return loss({**held, **trained, "context_mean": blurred}, batch, layout, plan.weights)
 
-        def objective(trained: dict[str, Array]) -> tuple[Array, Array]:
-            return loss({**held, **trained, "context_mean": blurred}, batch, part, plan.weights)
-
-        (_, losses), slope = jax.value_and_grad(objective, has_aux=True)(current)
-        return jax.lax.pmean((slope, losses), "core")
-
-    split, whole = PartitionSpec("core"), PartitionSpec()
-    mesh = Mesh(np.array(jax.devices()[:CORES]), ("core",))
-    parts = jax.shard_map(
-        gradient, mesh=mesh, in_specs=(whole, whole, split), out_specs=whole, check_vma=False
-    )
-    slope, losses = parts(current, number, batch)
+    (_, losses), slope = jax.value_and_grad(objective, has_aux=True)(current)
     updates, moments = _optimiser(plan.rate, plan.decay, phase.steps).update(slope, moments, current)
     current = optax.apply_updates(current, updates)
     keep = jnp.minimum(plan.averaging, (number + 1.0) / (number + 10.0))
