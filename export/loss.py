@@ -17,21 +17,24 @@ class Weights:
     """Of the parts of the loss."""
 
     behind: float = 1.0  # where a group of tasks does worse than the calibrated nearest neighbours
-    tail: float = 1.5  # of anomalies against the highest normal scores, which make the false alarms
-    sharpness: float = 4.0  # how much the tail is only the very highest
+    tail: float = 1.0  # of anomalies against the highest normal scores, which make the false alarms
+    sharpness: float = 3.0  # how much the tail is only the very highest
     across: float = 0.25  # of pairs of different groups
+    alone: float = 0.5  # of pairs within one context
 
 
 def zero_shot_loss(
     parameters: Mapping[str, Array], batch: Batch, layout: Layout, weights: Weights
 ) -> tuple[Array, Array]:
     """The loss, and beside it the plain ranking loss of the model and of the baseline [2]."""
-    normal, anomalous = _pooled(batch_strangeness(parameters, batch), layout)
+    score = batch_strangeness(parameters, batch)
+    normal, anomalous = _pooled(score, layout)
     own = _ranking(normal, anomalous)
     baseline = _ranking(*_pooled(calibrated_knn(batch), layout))
     across = jax.nn.softplus(jnp.roll(normal, 1, 0)[:, None, :] - anomalous[:, :, None]).mean()
     loss = own.mean() + weights.behind * jax.nn.relu(own - baseline).mean() + weights.across * across
     loss = loss + weights.tail * _tail(normal, anomalous, weights.sharpness).mean()
+    loss = loss + weights.alone * _ranking(score[:, : layout.queries], score[:, layout.queries :]).mean()
     return loss, jnp.stack([own.mean(), baseline.mean()])
 
 

@@ -24,8 +24,9 @@ from export.tasks.batches import Batch, Layout, draw_batch
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
-LAYOUTS = (Layout(), Layout(groups=4, rows=32, peers=128))
+LAYOUTS = (Layout(), Layout(), Layout(groups=4, rows=32, peers=128))
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
+WARM_UP = 0.02  # share of the steps in which the rate rises
 STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps
 LABEL_SHARE = 0.25
 PREFETCH = 4
@@ -136,12 +137,13 @@ class _Phase:
 
 
 def _optimiser(rate: float, decay: float, steps: int) -> optax.GradientTransformation:
-    """Adam with a falling rate and decaying matrices; steps that are no numbers change nothing."""
+    """Adam with a rising, then falling rate and decaying matrices; steps that are no numbers change nothing."""
 
     def matrices(parameters: dict[str, Array]) -> dict[str, bool]:
         return {name: value.ndim > 1 for name, value in parameters.items()}
 
-    adam = optax.adamw(optax.cosine_decay_schedule(rate, max(steps, 1)), weight_decay=decay, mask=matrices)
+    rates = optax.warmup_cosine_decay_schedule(0.0, rate, max(1, round(steps * WARM_UP)), max(steps, 2))
+    adam = optax.adamw(rates, weight_decay=decay, mask=matrices)
     return optax.chain(optax.zero_nans(), optax.clip_by_global_norm(1.0), adam)
 
 
@@ -161,8 +163,8 @@ def _step(
     def objective(trained: dict[str, Array]) -> tuple[Array, Array]:
         return loss({**held, **trained, "context_mean": blurred}, batch, layout, plan.weights)
 
-    (_, losses), gradient = jax.value_and_grad(objective, has_aux=True)(current)
-    updates, moments = _optimiser(plan.rate, plan.decay, phase.steps).update(gradient, moments, current)
+    (_, losses), slope = jax.value_and_grad(objective, has_aux=True)(current)
+    updates, moments = _optimiser(plan.rate, plan.decay, phase.steps).update(slope, moments, current)
     current = optax.apply_updates(current, updates)
     keep = jnp.minimum(plan.averaging, (number + 1.0) / (number + 10.0))
     average = jax.tree.map(lambda old, new: old * keep + new * (1 - keep), average, current)

@@ -1,27 +1,37 @@
-"""Detectors of strangeness, each rising with the distance and each measured against the context's own rows.
+"""Detectors of strangeness, each rising with the distance, most of them measured against the context's own rows.
 
-Rows and queries are points in the squashed and the rank features together, each feature with a weight that a
-small network gives it from its statistics. 1 / (1 + D), D the squared distance, and its 4th power are kernels of
-two widths; minus the log of their mean over the rows is a detector, and so is the distance from the centre. So
-are means and maxima of the single features' deviations. What a row of the context gets, from the others, tells
-what is usual.
+A small network gives each feature weights from its statistics: in a space of the squashed and the rank features
+together, for equality, and where single features' deviations are averaged. In the space, exp(-D), D the squared
+distance, and its 4th and 16th powers are kernels of three widths; minus the log of their mean over the rows is a
+detector, and what a row of the context gets from the others tells what is usual. Beside them stand the distances to
+the nearest rows, the share of features whose very value the rows have, and maxima and means of single features.
 
 Shapes as in `features`; T statistics of a feature, K detectors, S statistics of a context.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from export.meta.features import Columns, Query, Reference
 from export.meta.ops import Array, Ops, stacked, stacked_queries, weighted
 
-RUNGS = 2
+RUNGS = 3
 FLOOR = 0.05
-STATISTICS = 13
-CELLS = 7
+SCALE = 4.0  # of the squashed features in the space
+LIKENESS = 6.0  # how steeply the kernel of equal values falls
+NEAREST = 5
+ABSENT = 1e6
+FARTHEST_ROW = 1e5
+STATISTICS = 14
+CELLS = 11
 POOLED_CELLS = 2
-CALIBRATED = RUNGS + 5
-DETECTORS = 2 * CALIBRATED + 6 + 2 * POOLED_CELLS
-CONTEXT = 2 * STATISTICS + 2 * CALIBRATED + 1
+SINGLE = 9
+DETECTORS = 2 * RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
+CONTEXT = 2 * STATISTICS + 2 * RUNGS + 1
+PLAIN = np.eye(CELLS)[[0, 0, 2, 2, 4, 4, 6, 7, 10]]  # single features' detectors, each a sum of cells
+PLAIN[[0, 2, 4], [1, 3, 5]] = 1  # either side, and the upper one alone
+WEIGHTS = 4  # of the squashed and of the rank features, for equality, for averages
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class Space:
     weight: Array  # [N, 2F]
     rows: Array  # [N, 2F, M]
     squares: Array  # [N, 2F, M]
-    norm: Array  # [N, M], squared distance of the rows from the centre
+    norm: Array  # [N, M], squared distance of the rows from the origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +49,14 @@ class Prepared:
     """All of a reference that does not depend on the queries."""
 
     reference: Reference
-    statistics: Array  # [N, F, T]
+    statistics: Array  # [N, T, F]
+    hidden: Array  # [N, H, F], what the small network makes of them
     space: Space
     share: Array  # [N, F], each feature's weight where single features are averaged; sums to 1
-    usual: Array  # [N, CALIBRATED], mean of the detectors over the rows
-    spread: Array  # [N, CALIBRATED], their standard deviation
+    likeness: Array  # [N, F], its weight where values are equal or not; sums to 1
+    usual_likeness: Array  # [N, 1], how alike the rows are among themselves
+    usual: Array  # [N, RUNGS], mean of the kernel detectors over the rows
+    spread: Array  # [N, RUNGS], their standard deviation
     context: Array  # [N, S]
 
 
@@ -57,94 +70,108 @@ class Detected:
 
 
 def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
-    """Weigh the features and calibrate the detectors on the rows themselves."""
-    statistics = _statistics(ops, reference, columns)
-    space, share = _space(ops, statistics, reference, columns)
-    parts = [*_left_out(ops, space, reference), ops.log(ops.sqrt(space.norm + 1e-6) + 0.1)]
-    for feature in (reference.squashed, reference.rank):
-        single = ops.maximum(feature, feature * ops.unsqueeze(0.0 - columns.two_sided, 2))
-        parts += [ops.squeeze(ops.unsqueeze(share, 1) @ single, 1), ops.highest(single, 1)]
-    detected = ops.concat([ops.unsqueeze(part, 1) for part in parts], 1)
-    usual = weighted(ops, detected, reference.share)
-    apart = detected - ops.unsqueeze(usual, 2)
+    """Weigh the features and calibrate the kernel detectors on the rows themselves."""
+    statistics, alike = _statistics(ops, reference, columns)
+    hidden = _hidden(ops, statistics, reference, columns)
+    raw = ops.parameter("feature2") @ hidden + ops.parameter("feature2_bias")
+    weights = ops.exp(ops.clip(raw, -8.0, 4.0)) * ops.unsqueeze(columns.used, 1)
+    space = _space(ops, ops.reshape(ops.part(weights, 1, 0, 2), (0, -1)), reference)
+    likeness, share = (
+        single / ops.unsqueeze(ops.total(single) + 1e-6, 1)
+        for single in (ops.squeeze(ops.part(weights, 1, place, place + 1), 1) for place in (2, 3))
+    )
+    usual_likeness = ops.unsqueeze(ops.total(likeness * alike), 1)
+    left_out = ops.concat([ops.unsqueeze(part, 1) for part in _left_out(ops, space, reference)], 1)
+    usual = weighted(ops, left_out, reference.share)
+    apart = left_out - ops.unsqueeze(usual, 2)
     spread = ops.sqrt(weighted(ops, apart * apart, reference.share) + 1e-4)
-    lifted = statistics - ops.unsqueeze((1.0 - columns.used) * 10.0, 2)
-    highest = ops.highest(lifted, 1)
-    average = ops.sum(statistics, 1) / columns.count
-    size = ops.log(reference.count) * 0.2
-    context = ops.concat([average, highest, usual, ops.log(spread), size], 1)
-    return Prepared(reference, statistics, space, share, usual, spread, context)
+    lifted = statistics - ops.unsqueeze((1.0 - columns.used) * 10.0, 1)
+    average = ops.total(statistics) / columns.count
+    parts = [average, ops.highest(lifted, 2), usual * 0.3, ops.log(spread), ops.log(usual_likeness + 0.05)]
+    return Prepared(
+        reference=reference,
+        statistics=statistics,
+        hidden=hidden,
+        space=space,
+        share=share,
+        likeness=likeness,
+        usual_likeness=usual_likeness,
+        usual=usual,
+        spread=spread,
+        context=ops.concat(parts, 1),
+    )
 
 
 def detect(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> Detected:
     """Run every detector on the queries."""
-    reference, side = prepared.reference, ops.unsqueeze(0.0 - columns.two_sided, 1)
-    point, norm, distance = _distances(ops, prepared.space, query)
+    reference = prepared.reference
+    point, distance = _distances(ops, prepared.space, query)
     nearness = _kernels(ops, distance)
     count = ops.unsqueeze(reference.count, 1)
     rows = ops.unsqueeze(reference.share, 2)
-    calibrated = [_rarity(ops, kernel @ rows, count) for kernel in nearness]
-    calibrated.append(ops.log(ops.sqrt(norm + 1e-6) + 0.1))
-    squashed = ops.maximum(query.squashed, query.squashed * side) * query.present
-    rank = ops.maximum(query.rank, query.rank * side) * query.present
-    features = ops.unsqueeze(prepared.share, 2)
-    weight = query.present @ features + 1e-6
-    for single in (squashed, rank):
-        calibrated += [single @ features / weight, ops.unsqueeze(ops.highest(single, 2), 2)]
-    apart = ops.concat(calibrated, 2) - ops.unsqueeze(prepared.usual, 1)
-    plain, pooled = _cells(ops, prepared, query, columns, squashed, rank)
-    values = ops.concat([apart / ops.unsqueeze(prepared.spread + 0.1, 1), apart * 0.3, plain], 2)
+    rarity = ops.concat([_rarity(ops, kernel @ rows, count) for kernel in nearness], 2)
+    apart = rarity - ops.unsqueeze(prepared.usual, 1)
+    far = ops.concat(_nearest(ops, distance, reference), 2)
+    far = far - ops.unsqueeze(ops.part(prepared.usual, 1, 1, 2) * 0.3, 1)
+    plain, pooled = _cells(ops, prepared, query, columns)
+    parts = [apart / ops.unsqueeze(prepared.spread + 0.1, 1), apart * 0.3, far]
+    values = ops.concat([*parts, *_likeness(ops, prepared, query), plain], 2)
     values = ops.concat([values / ops.sqrt(ops.abs(values) * 0.25 + 1.0), pooled], 2)
     return Detected(values, tuple(nearness), point)
 
 
-def _statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:
-    """What each feature is like [N, F, T]."""
+def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array, Array]:
+    """What each feature is like [N, T, F], and how often two of its rows share a bin [N, F]."""
     z, share, knots = reference.squashed, reference.share, reference.knots
-    square = z * z
-    second, fourth = weighted(ops, square, share), weighted(ops, square * square, share)
+    second, middle = weighted(ops, z * z, share), weighted(ops, z, share)
     product = z * ops.unsqueeze(share, 1) @ ops.transpose(z, (0, 2, 1))
     norm = ops.reciprocal(ops.sqrt(second + 1e-4))
     related = ops.squeeze(ops.unsqueeze(norm, 1) @ ops.abs(product), 1) * norm
+    alike = ops.total(knots * knots)
     one = reference.missing * 0.0 + 1.0
+    top, bottom = ops.log(reference.top + 1.0), ops.log(1.0 - reference.bottom)
     parts = [
         reference.constant,
-        one * (columns.used - columns.number),
-        ops.log(second + 0.02) * 0.5,
-        ops.log((fourth + 1e-3) / (second * second + 1e-2)) * 0.5,
-        weighted(ops, z, share),
-        ops.log(ops.sum(reference.steps * reference.steps, 2) + 0.03),
+        one - columns.number,
+        ops.log(reference.spread),
+        middle * 3.0,
+        ops.sqrt(ops.relu(second - middle * middle) + 1e-4) * 3.0,
+        alike * 2.0,
+        ops.log(alike + 0.03),
         ops.highest(knots, 2),
-        reference.top * 0.5,
-        reference.bottom * 0.5,
+        top * 0.5,
+        bottom * 0.5,
         one * (ops.log(reference.count) * 0.2),
         one * (ops.log(columns.count) * 0.3),
         (related - second * norm * norm) / columns.count * 3.0,
         reference.missing + columns.two_sided,
     ]
-    return stacked(ops, [part * columns.used for part in parts])
+    return stacked(ops, [part * columns.used for part in parts]), alike
 
 
-def _space(ops: Ops, statistics: Array, reference: Reference, columns: Columns) -> tuple[Space, Array]:
-    """The weighted space, and the features' weights where single ones are averaged [N, F]."""
-    hidden = ops.tanh(statistics @ ops.parameter("feature1") + ops.parameter("feature1_bias"))
-    raw = ops.transpose(hidden @ ops.parameter("feature2") + ops.parameter("feature2_bias"), (0, 2, 1))
-    weights = ops.exp(ops.clip(raw, -8.0, 4.0)) * ops.unsqueeze(columns.used, 1)
-    pair = ops.reshape(ops.part(weights, 1, 0, 2), (0, -1))
-    total = ops.exp(ops.parameter("bandwidth"))
-    weight = ops.sqrt(pair / ops.unsqueeze(ops.total(pair) + 1e-6, 1) * total + 1e-9)
-    rows = ops.concat([reference.squashed, reference.rank], 1) * ops.unsqueeze(weight, 2)
+def _hidden(ops: Ops, statistics: Array, reference: Reference, columns: Columns) -> Array:
+    """[N, H, F]: each feature's statistics and bins, seen beside the average of all features."""
+    average = ops.total(statistics) / columns.count
+    bins = ops.transpose(ops.sqrt(reference.knots + 1e-4), (0, 2, 1)) * ops.unsqueeze(columns.used, 1)
+    seen = ops.parameter("feature1") @ ops.concat([statistics, bins], 1)
+    beside = average @ ops.parameter("feature1_all") + ops.parameter("feature1_bias")
+    return ops.tanh(seen + ops.unsqueeze(beside, 2))
+
+
+def _space(ops: Ops, pair: Array, reference: Reference) -> Space:
+    """`pair` is [N, 2F], the raw weights."""
+    share = pair / ops.unsqueeze(ops.total(pair) + 1e-6, 1)
+    weight = ops.sqrt(share * ops.exp(ops.parameter("bandwidth")) + 1e-9)
+    rows = ops.concat([reference.squashed * SCALE, reference.rank], 1) * ops.unsqueeze(weight, 2)
     squares = rows * rows
-    single = ops.squeeze(ops.part(weights, 1, 2, 3), 1)
-    share = single / ops.unsqueeze(ops.total(single) + 1e-6, 1)
-    return Space(weight, rows, squares, ops.sum(squares, 1)), share
+    return Space(weight, rows, squares, ops.sum(squares, 1))
 
 
 def _left_out(ops: Ops, space: Space, reference: Reference) -> list[Array]:
     """The kernel detectors [N, M] of each row against the others."""
     norm = ops.unsqueeze(space.norm, 1)
     one = norm * 0.0 + 1.0
-    left = ops.transpose(ops.concat([space.rows * -2.0, norm + 1.0, one], 1), (0, 2, 1))
+    left = ops.transpose(ops.concat([space.rows * -2.0, norm, one], 1), (0, 2, 1))
     distance = left @ ops.concat([space.rows, one, norm], 1)
     alone = ops.reciprocal(reference.count)
     return [
@@ -153,25 +180,23 @@ def _left_out(ops: Ops, space: Space, reference: Reference) -> list[Array]:
     ]
 
 
-def _distances(ops: Ops, space: Space, query: Query) -> tuple[Array, Array, Array]:
-    """The queries in the weighted space, their squared distances over what is present from the centre [N, Q, 1]
-    and, with 1 added, from each row [N, Q, M]."""
+def _distances(ops: Ops, space: Space, query: Query) -> tuple[Array, Array]:
+    """The queries in the weighted space, and their squared distances over what is present from each row [N, Q, M]."""
     weight = ops.unsqueeze(space.weight, 1)
     present = ops.concat([query.present, query.present], 2)
-    point = ops.concat([query.squashed, query.rank], 2) * weight * present
+    point = ops.concat([query.squashed * SCALE, query.rank], 2) * weight * present
     squared = space.weight * space.weight
     known = present @ ops.unsqueeze(squared, 2) + 1e-6
     stretch = ops.unsqueeze(ops.unsqueeze(ops.total(squared), 1), 2) / known
     norm = ops.unsqueeze(ops.total(point * point), 2)
     left = ops.concat([point * -2.0, present, norm], 2) * stretch
     one = ops.unsqueeze(space.norm, 1) * 0.0 + 1.0
-    distance = left @ ops.concat([space.rows, space.squares, one], 1)
-    return point, norm * stretch, ops.relu(distance) + 1.0
+    return point, ops.relu(left @ ops.concat([space.rows, space.squares, one], 1))
 
 
 def _kernels(ops: Ops, distance: Array) -> list[Array]:
-    """RUNGS widths; the argument is 1 + squared distance."""
-    kernels = [ops.reciprocal(distance)]
+    """RUNGS widths, each power a quarter of the one before in squared width."""
+    kernels = [ops.exp(distance * -1.0)]
     for _ in range(RUNGS - 1):
         twice = kernels[-1] * kernels[-1]
         kernels.append(twice * twice)
@@ -182,24 +207,66 @@ def _rarity(ops: Ops, mean: Array, count: Array) -> Array:
     return 0.0 - ops.log(mean + ops.reciprocal(count) * FLOOR)
 
 
-def _cells(
-    ops: Ops, prepared: Prepared, query: Query, columns: Columns, squashed: Array, rank: Array
-) -> tuple[Array, Array]:
-    """Detectors of single features: some plain ones [N, Q, 6], and the network's [N, Q, 2 POOLED_CELLS]."""
+def _nearest(ops: Ops, distance: Array, reference: Reference) -> list[Array]:
+    """Logs of the distance to the nearest row and of the mean distance to the NEAREST ones; each [N, Q, 1]."""
+    absent = ops.unsqueeze((1.0 - reference.keep) * ABSENT, 1)
+    square = ops.smallest(ops.minimum(distance, FARTHEST_ROW) + absent, NEAREST)
+    near = ops.less(square, ABSENT) * ops.sqrt(square + 1e-6)
+    mean = ops.total(near) / ops.minimum(reference.count, float(NEAREST))
+    first = ops.sqrt(ops.minimum(ops.lowest(square, 2), FARTHEST_ROW) + 1e-6)
+    return [ops.unsqueeze(ops.log(far + 0.01), 2) for far in (first, mean)]
+
+
+def _likeness(ops: Ops, prepared: Prepared, query: Query) -> list[Array]:
+    """How few of the values present are those of a row, by kernel mean, at the most like row, and beside what is
+    usual among the rows; each [N, Q, 1]."""
+    reference = prepared.reference
+    weight = ops.unsqueeze(prepared.likeness, 1) * query.present
+    total = ops.unsqueeze(ops.total(weight) + 1e-6, 2)
+    shares = ops.unsqueeze(weight, 2) @ query.same
+    unlike = 1.0 - ops.squeeze(shares, 2) / total
+    kernel = ops.exp(unlike * -LIKENESS)
+    rarity = 0.0 - ops.log(kernel @ ops.unsqueeze(reference.share, 2) + 1e-3)
+    absent = ops.unsqueeze((1.0 - reference.keep) * 2.0, 1)
+    nearest = ops.unsqueeze(ops.minimum(ops.lowest(unlike + absent, 2), 2.0) * 3.0, 2)
+    usual = ops.unsqueeze(ops.log(prepared.usual_likeness + 0.05), 2)
+    return [rarity, nearest, rarity + usual]
+
+
+def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> tuple[Array, Array]:
+    """Detectors of single features: plain ones [N, Q, 4 SINGLE], and the network's [N, Q, 2 POOLED_CELLS]."""
     reference, number = prepared.reference, ops.unsqueeze(columns.number, 1) * query.present
-    half = ops.unsqueeze(ops.reciprocal(reference.count) * 0.5, 1)
-    varied = query.present * ops.unsqueeze(reference.varied, 1)
-    tail = (0.0 - ops.log(query.tail + half)) * varied
     distinct = query.rarity * number * 0.4
-    novel = (query.rarity - ops.unsqueeze(reference.usual_rarity, 1)) * (query.present - number)
-    features = ops.unsqueeze(prepared.share, 2)
-    plain = [distinct @ features, novel @ features]
-    for cell in (squashed, query.excess, distinct, novel):
-        plain.append(ops.unsqueeze(ops.highest(cell, 2), 2))
-    parts = [tail * 0.5, distinct, novel * 0.5, query.excess, squashed, rank, query.present]
-    bias = prepared.statistics @ ops.parameter("cell1_token") + ops.parameter("cell1_bias")
-    hidden = stacked_queries(ops, parts) @ ops.positive("cell1") + ops.unsqueeze(bias, 1)
-    hidden = ops.relu(ops.relu(hidden) @ ops.positive("cell2") + ops.parameter("cell2_bias"))
-    hidden = hidden * ops.unsqueeze(query.present, 3)
-    average = ops.sum(hidden, 2) / ops.unsqueeze(columns.count, 2)
-    return ops.concat(plain, 2), ops.concat([average, ops.highest(hidden, 2)], 2)
+    novel = ops.relu(query.rarity - ops.unsqueeze(reference.usual_rarity, 1)) * (query.present - number)
+    high, low = (ops.relu(side) * query.present for side in (query.squashed, 0.0 - query.squashed))
+    few_above, few_below = query.few_above * 0.5, query.few_below * 0.5
+    cells = [
+        few_above,
+        few_below,
+        query.above,
+        query.below,
+        query.high,
+        query.low,
+        distinct,
+        novel,
+        high,
+        low,
+        query.far,
+    ]
+    stack = stacked_queries(ops, cells)
+    share = ops.unsqueeze(ops.unsqueeze(prepared.share, 1), 3)
+    weight = ops.unsqueeze(query.present, 2) @ share + 1e-6
+    single = ops.constant(PLAIN) @ stack
+    mean = single @ share / weight
+    power = ops.sqrt(single * single @ share / weight + 1e-6)
+    average = ops.total(single) / ops.unsqueeze(columns.count, 1)
+    plain = [ops.squeeze(mean, 3), ops.squeeze(power, 3), average, ops.highest(single, 3)]
+    bias = (
+        ops.parameter("cell1_token") @ prepared.statistics + ops.parameter("cell1_hidden") @ prepared.hidden
+    )
+    bias = ops.unsqueeze(bias + ops.parameter("cell1_bias"), 1)
+    hidden = ops.relu(ops.positive("cell1") @ stack + bias)
+    hidden = ops.relu(ops.positive("cell2") @ hidden + ops.parameter("cell2_bias"))
+    hidden = hidden * ops.unsqueeze(query.present, 2)
+    average = ops.total(hidden) / ops.unsqueeze(columns.count, 1)
+    return ops.concat(plain, 2), ops.concat([average, ops.highest(hidden, 3)], 2)

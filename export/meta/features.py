@@ -1,8 +1,8 @@
 """From raw rows to features that are alike for every data set, without sorting anything.
 
-Number columns are put on a robust scale, and each value is then seen twice: squashed, phi(y) = sign(y) log(1 + |y|),
-and as a rank, read off a histogram of BINS soft bins and given a normal distribution. A query beyond the
-context's range has what exceeds it added to its rank. Both rise with the value, without bound.
+Number columns are put on a robust scale, and each value is then seen twice: as a squashed z-score, tanh(z / 4), and
+as a rank, read off a histogram of BINS soft bins and given a normal distribution. A query beyond the context's range
+has the log of what exceeds it added to both. Both rise with the value, without bound.
 
 Shapes: N references (an event's own window, or the peers), M their rows, Q queries to each, F columns. Rows are
 feature-major, [N, F, M]; queries are [N, Q, F].
@@ -14,12 +14,20 @@ import numpy as np
 
 from export.meta.ops import Array, Ops, weighted
 
-BINS = 8
+BINS = 12
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
 FARTHEST = 1e15
 TINY = 1e-30
-HALF_WAY = 2.5
+HALF_WAY = 1.8
+LEAST_VARIANCE = 1e-3
+EXCESS = 0.25
+STEPS = (
+    (1.5, 0.04),
+    (2.5, 0.006),
+)  # towards the robust centre: where a row has half a say, and the least variance
+FARTHEST_UNIT = 1e4
+NARROWEST = 0.25  # the least scale, in mean absolute deviations
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +60,14 @@ class Reference:
     limit: Array  # [N, F], the farthest standing: a column that never varies can't tell far from farther
     constant: Array  # [N, F], 1 for a number column that never varies
     varied: Array  # [N, F], 1 for the other number columns
+    mean: Array  # [N, F], on the robust scale
+    spread: Array  # [N, F], standard deviation there
     squashed: Array  # [N, F, M]
     rank: Array  # [N, F, M]
     knots: Array  # [N, F, BINS + 1], share of the rows at each edge between bins
     steps: Array  # [N, F, BINS], what each bin adds to the distribution function
-    top: Array  # [N, F], the highest squashed value
-    bottom: Array  # [N, F]
+    top: Array  # [N, F], the highest standing on the robust scale, at least 0
+    bottom: Array  # [N, F], the lowest, at most 0
     usual_rarity: Array  # [N, F], of a row's value among the other rows, for categories
 
 
@@ -66,10 +76,15 @@ class Query:
     """Events on a reference's scale; all [N, Q, F] unless it says otherwise."""
 
     present: Array  # 0 where missing
-    squashed: Array
+    squashed: Array  # with the excess
     rank: Array  # with the excess
-    excess: Array  # how far beyond the range, not negative
-    tail: Array  # share of the rows that are at least as extreme
+    above: Array  # log of how far beyond the highest row, 0 for none
+    below: Array
+    high: Array  # log of how far above the robust centre, on the robust scale
+    low: Array
+    far: Array  # log of the plain z-score's size
+    few_above: Array  # minus the log of twice the share of the rows above, 0 for half of them
+    few_below: Array
     same: Array  # [N, Q, F, M], 1 where a row has the very same value
     rarity: Array  # minus the log of their share
 
@@ -98,22 +113,22 @@ def reference(
     share = keep / count
     known, value = ops.known(rows), ops.filled(rows)
     present = weighted(ops, known, keep)
-    mean, apart = _robust_centre(ops, value, known, keep, present)
-    roots = weighted(ops, ops.sqrt(ops.abs(apart)), keep)
+    centre, apart, own = _robust_scale(ops, value, known, keep, present)
     if prior is None:
-        root = roots / ops.maximum(present, 1.0)
+        root = ops.sqrt(own)
     else:
         lent = prior.here * ops.minimum(prior.count, SCALE_ROWS)
-        root = (roots + prior.root * lent) / ops.maximum(present + lent, 1.0)
-    scale, least = root * root, ops.abs(mean) * 1e-5 + TINY
+        root = (ops.sqrt(own) * present + prior.root * lent) / ops.maximum(present + lent, 1.0)
+    scale, least = root * root, ops.abs(centre) * 1e-5 + TINY
     number = columns.number * ops.minimum(present, 1.0)
     constant = ops.at_most(scale, least) * number
     varied = number - constant
     gain = number * columns.sign / ops.maximum(scale, least)
     y = apart * ops.unsqueeze(gain, 2)
-    squashed = squash(ops, y)
-    knots, steps, standing = _histogram(ops, y, share)
-    kept = squashed * ops.unsqueeze(keep, 1)
+    place = _place(ops, y)
+    knots, steps, standing = _histogram(ops, place, share)
+    kept = y * ops.unsqueeze(keep, 1)
+    mean, spread = _moments(ops, kept, keep, present, constant, prior)
     return Reference(
         rows=rows,
         label=label,
@@ -122,18 +137,22 @@ def reference(
         count=count,
         here=ops.minimum(seen, 1.0),
         missing=1.0 - present / count,
-        centre=mean,
+        centre=centre,
         root=root,
         gain=gain,
         limit=constant * UNVARIED + (1.0 - constant) * FARTHEST,
         constant=constant,
         varied=varied,
-        squashed=squashed,
+        mean=mean,
+        spread=spread,
+        squashed=ops.tanh(
+            (y - ops.unsqueeze(mean, 2)) * ops.unsqueeze(ops.reciprocal(spread * 4.0), 2) * known
+        ),
         rank=_normal(ops, standing, ops.unsqueeze(count, 2)) * ops.unsqueeze(varied, 2),
         knots=knots,
         steps=steps,
         top=ops.relu(ops.highest(kept, 2)),
-        bottom=0.0 - ops.relu(ops.highest(0.0 - kept, 2)),
+        bottom=ops.minimum(ops.lowest(kept, 2), 0.0),
         usual_rarity=_usual_rarity(ops, rows, share, count, columns),
     )
 
@@ -146,48 +165,104 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     low = ops.maximum(columns.floor, 0.0 - reference.limit)
     y = ops.maximum(y, ops.unsqueeze(low, 1))
     y = ops.minimum(y, ops.unsqueeze(reference.limit, 1))
-    squashed = squash(ops, y)
-    above = ops.relu(squashed - ops.unsqueeze(reference.top, 1))
-    below = ops.relu(ops.unsqueeze(reference.bottom, 1) - squashed)
-    line = ops.unsqueeze(_place(ops, y) * (BINS / 2) + BINS / 2, 3)
+    unit = ops.unsqueeze(ops.reciprocal(reference.spread), 1)
+    above = ops.log(ops.relu(y - ops.unsqueeze(reference.top, 1)) * unit + 1.0)
+    below = ops.log(ops.relu(ops.unsqueeze(reference.bottom, 1) - y) * unit + 1.0)
+    z = (y - ops.unsqueeze(reference.mean, 1)) * unit
+    place, varied = _place(ops, y), ops.unsqueeze(reference.varied, 1)
+    line = ops.unsqueeze(place * (BINS / 2) + BINS / 2, 3)
     bins = ops.clip(line - ops.constant(np.arange(BINS)), 0.0, 1.0)
     start = ops.sum(ops.part(reference.knots, 2, 0, 1), 2) * 0.5
     standing = ops.sum(bins * ops.unsqueeze(reference.steps, 1), 3) + ops.unsqueeze(start, 1)
     count = ops.unsqueeze(reference.count, 1)
-    rank = _normal(ops, standing, count) * ops.unsqueeze(reference.varied, 1)
-    same = ops.equal(ops.unsqueeze(reference.rows, 1), ops.unsqueeze(value, 3))
+    rank = _normal(ops, standing, count) * varied
     share = ops.unsqueeze(ops.unsqueeze(reference.share, 1), 3)
+    rows, value = ops.unsqueeze(reference.rows, 1), ops.unsqueeze(value, 3)
+    same, less = ops.equal(rows, value), ops.less(rows, value)
+    equal, lower = ops.squeeze(same @ share, 3), ops.squeeze(less @ share, 3)
+    few_above, few_below = _tails(ops, lower, equal, reference, columns)
     return Query(
         present=present,
-        squashed=squashed,
+        squashed=ops.tanh(z * 0.25) + (above - below) * EXCESS,
         rank=rank + (above - below),
-        excess=(above + below) * present,
-        tail=ops.minimum(standing, 1.0 - standing),
+        above=above * present,
+        below=below * present,
+        high=ops.log(ops.relu(y) + 1.0) * present,
+        low=ops.log(ops.relu(0.0 - y) + 1.0) * present,
+        far=ops.log(ops.abs(z) + 1.0) * present,
+        few_above=few_above * present * varied,
+        few_below=few_below * present * varied,
         same=same,
-        rarity=_rarity(ops, ops.squeeze(same @ share, 3), count),
+        rarity=_rarity(ops, equal, count),
     )
 
 
-def squash(ops: Ops, y: Array) -> Array:
-    """phi(y) = sign(y) log(1 + |y|)."""
-    return ops.sign(y) * ops.log(ops.abs(y) + 1.0)
+def _tails(
+    ops: Ops, lower: Array, equal: Array, reference: Reference, columns: Columns
+) -> tuple[Array, Array]:
+    """How few rows lie above and below a query, from the shares of the rows that do and that equal it.
+
+    In a column whose low side is strange, above means below; one-sided columns have nothing below.
+    """
+    known = ops.unsqueeze(1.0 - reference.missing, 1)
+    half = ops.unsqueeze(ops.reciprocal(reference.count) * 0.5, 1)
+    under = lower + equal * 0.5
+    over = known - under
+    up, both = ops.unsqueeze(columns.sign * 0.5 + 0.5, 1), ops.unsqueeze(columns.two_sided, 1)
+    above = over * up + under * (1.0 - up)
+
+    def few(share: Array) -> Array:
+        return ops.relu(0.0 - ops.log((share + half) * 2.0))
+
+    return few(above), few(known - above) * both
 
 
-def _robust_centre(ops: Ops, value: Array, known: Array, keep: Array, present: Array) -> tuple[Array, Array]:
-    """One reweighting step from the mean towards the median [N, F], and the rows' deviations from it [N, F, M]."""
+def _robust_scale(
+    ops: Ops, value: Array, known: Array, keep: Array, present: Array
+) -> tuple[Array, Array, Array]:
+    """Centre [N, F], the rows' deviations from it [N, F, M], and scale [N, F].
+
+    Two steps from the mean, in each of which a row's say falls with the fourth power of its distance: nearly the
+    precision of the standard deviation without what a few strange rows do to it.
+    """
     divisor = ops.maximum(present, 1.0)
     mean = weighted(ops, value, keep) / divisor
     apart = (value - ops.unsqueeze(mean, 2)) * known
-    distance = ops.abs(apart)
-    nearby = weighted(ops, distance, keep) / divisor * 0.3 + TINY
-    weight = known / (distance + ops.unsqueeze(nearby, 2))
-    step = weighted(ops, weight * apart, keep) / (weighted(ops, weight, keep) + TINY)
-    return mean + step, (apart - ops.unsqueeze(step, 2)) * known
+    distance = weighted(ops, ops.abs(apart), keep) / divisor
+    width = distance + TINY
+    u = ops.clip(apart * ops.unsqueeze(ops.reciprocal(width), 2), -FARTHEST_UNIT, FARTHEST_UNIT)
+    centre, shift = mean, mean * 0.0
+    stretch = shift + 1.0
+    for reach, least in STEPS:
+        stretch = stretch * reach
+        width = width * stretch
+        u = (u - ops.unsqueeze(shift, 2)) * ops.unsqueeze(ops.reciprocal(stretch), 2)
+        square = u * u
+        say = known * ops.reciprocal(square * square + 1.0)
+        total = weighted(ops, say, keep) + TINY
+        shift = weighted(ops, say * u, keep) / total
+        narrow = ops.relu(weighted(ops, say * square, keep) / total - shift * shift)
+        centre, stretch = centre + shift * width, ops.sqrt(narrow + least)
+    scale = ops.maximum(width * stretch, distance * NARROWEST)
+    return centre, (apart - ops.unsqueeze(centre - mean, 2)) * known, scale
 
 
-def _histogram(ops: Ops, y: Array, share: Array) -> tuple[Array, Array, Array]:
-    """Knots [N, F, BINS + 1], steps [N, F, BINS] and the distribution function [N, F, M] of the rows `y`."""
-    bins = ops.ramps(_place(ops, y), BINS / 2, BINS)
+def _moments(
+    ops: Ops, kept: Array, keep: Array, present: Array, constant: Array, prior: Reference | None
+) -> tuple[Array, Array]:
+    """Mean and standard deviation [N, F] of the rows on the robust scale; `prior` lends its own to a short window."""
+    divisor = ops.maximum(present, 1.0)
+    mean = weighted(ops, kept, keep) / divisor
+    square = ops.relu(weighted(ops, ops.minimum(kept * kept, 1e8), keep) / divisor - mean * mean)
+    if prior is not None:
+        lent = prior.here * ops.minimum(prior.count, SCALE_ROWS)
+        square = (square * present + prior.spread * prior.spread * lent) / ops.maximum(present + lent, 1.0)
+    return mean, ops.sqrt(square + LEAST_VARIANCE) + constant
+
+
+def _histogram(ops: Ops, place: Array, share: Array) -> tuple[Array, Array, Array]:
+    """Knots [N, F, BINS + 1], steps [N, F, BINS] and the distribution function [N, F, M] of rows in (-1, 1)."""
+    bins = ops.ramps(place, BINS / 2, BINS)
     filled = ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3)
     none = ops.part(filled, 2, 0, 1) * 0.0
     knots = ops.concat([none + 1.0, filled], 2) - ops.concat([filled, none], 2)

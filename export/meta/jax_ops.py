@@ -61,6 +61,9 @@ class JaxOps:
     def equal(self, x: Array, y: Array | float) -> Array:
         return (x == y).astype(jnp.float32)
 
+    def less(self, x: Array, y: Array | float) -> Array:
+        return (x < y).astype(jnp.float32)
+
     def at_most(self, x: Array, y: Array | float) -> Array:
         return (x <= y).astype(jnp.float32)
 
@@ -73,6 +76,12 @@ class JaxOps:
     def highest(self, x: Array, axis: int) -> Array:
         return jnp.max(x, axis, initial=-jnp.inf)
 
+    def lowest(self, x: Array, axis: int) -> Array:
+        return jnp.min(x, axis, initial=jnp.inf)
+
+    def smallest(self, x: Array, number: int) -> Array:
+        return -jax.lax.top_k(-x, min(number, x.shape[-1]))[0]
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return jnp.concatenate(parts, axis)
 
@@ -81,6 +90,9 @@ class JaxOps:
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         return x.reshape([size or x.shape[axis] for axis, size in enumerate(shape)])
+
+    def folded(self, x: Array, number: int) -> Array:
+        return x.reshape(*x.shape[:-1], number, x.shape[-1] // number)
 
     def shaped_like(self, x: Array, like: Array) -> Array:
         return x.reshape(like.shape)

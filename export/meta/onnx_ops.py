@@ -81,6 +81,9 @@ class OnnxOps:
     def equal(self, x: Array, y: Array | float) -> Array:
         return self._graph.cast(self._graph.op("Equal", x, y))
 
+    def less(self, x: Array, y: Array | float) -> Array:
+        return self._graph.cast(self._graph.op("Less", x, y))
+
     def at_most(self, x: Array, y: Array | float) -> Array:
         return self._graph.cast(self._graph.op("LessOrEqual", x, y))
 
@@ -95,6 +98,13 @@ class OnnxOps:
 
     def highest(self, x: Array, axis: int) -> Array:
         return self._graph.op("ReduceMax", x, [axis], keepdims=0)
+
+    def lowest(self, x: Array, axis: int) -> Array:
+        return self._graph.op("ReduceMin", x, [axis], keepdims=0)
+
+    def smallest(self, x: Array, number: int) -> Array:
+        there = self._graph.op("Shape", x, start=-1)
+        return self._graph.smallest(x, self._graph.op("Min", there, [number]))[0]
 
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return self._graph.op("Concat", *parts, axis=axis)
@@ -113,6 +123,13 @@ class OnnxOps:
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         return self._graph.op("Reshape", x, list(shape))
+
+    def folded(self, x: Array, number: int) -> Array:
+        graph = self._graph
+        shape = graph.op("Shape", x)
+        before = graph.op("Slice", shape, [0], [-1], [0])
+        rest = graph.op("Div", graph.op("Slice", shape, [-1], [1 << 30], [0]), [number])
+        return graph.op("Reshape", x, graph.op("Concat", before, [number], rest, axis=0), allowzero=1)
 
     def shaped_like(self, x: Array, like: Array) -> Array:
         return self._graph.op("Reshape", x, self._graph.op("Shape", like), allowzero=1)

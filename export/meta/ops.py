@@ -53,6 +53,9 @@ class Ops(Protocol):
     def equal(self, x: Array, y: Array | float) -> Array:
         """1 where the same, else 0."""
 
+    def less(self, x: Array, y: Array | float) -> Array:
+        """1 where x < y, else 0; 0 where one is missing."""
+
     def at_most(self, x: Array, y: Array | float) -> Array:
         """1 where x <= y, else 0."""
 
@@ -65,6 +68,12 @@ class Ops(Protocol):
     def highest(self, x: Array, axis: int) -> Array:
         """The maximum, without the axis; over no elements it is minus infinity."""
 
+    def lowest(self, x: Array, axis: int) -> Array:
+        """The minimum, without the axis; over no elements it is infinity."""
+
+    def smallest(self, x: Array, number: int) -> Array:
+        """The `number` smallest along the last axis in rising order; all of them where there are fewer."""
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array: ...
     def transpose(self, x: Array, order: Sequence[int]) -> Array: ...
     def unsqueeze(self, x: Array, axis: int) -> Array: ...
@@ -74,6 +83,9 @@ class Ops(Protocol):
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         """-1: what is left over; 0: as it is in `x`."""
+
+    def folded(self, x: Array, number: int) -> Array:
+        """The last axis in `number` equal parts, each a row: [..., `number`, the rest]."""
 
     def shaped_like(self, x: Array, like: Array) -> Array:
         """The elements of `x` in the shape of `like`."""
@@ -97,10 +109,10 @@ def weighted(ops: Ops, x: Array, weights: Array) -> Array:
 
 
 def stacked(ops: Ops, parts: Sequence[Array]) -> Array:
-    """Arrays [N, F] side by side: [N, F, number of parts]."""
-    return ops.transpose(ops.concat([ops.unsqueeze(part, 1) for part in parts], 1), (0, 2, 1))
+    """Arrays [N, F] below each other: [N, number of parts, F]."""
+    return ops.folded(ops.concat(parts, 1), len(parts))
 
 
 def stacked_queries(ops: Ops, parts: Sequence[Array]) -> Array:
-    """Arrays [N, Q, F] side by side: [N, Q, F, number of parts]."""
-    return ops.transpose(ops.concat([ops.unsqueeze(part, 2) for part in parts], 2), (0, 1, 3, 2))
+    """Arrays [N, Q, F] below each other: [N, Q, number of parts, F]."""
+    return ops.folded(ops.concat(parts, 2), len(parts))

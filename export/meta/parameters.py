@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS
+from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS, WEIGHTS
+from export.meta.features import BINS
 from export.meta.labels import EVIDENCE, LABEL_CELLS, POOLED_LABEL_CELLS
 
 Parameters = dict[str, np.ndarray]
@@ -24,7 +25,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size(feature=12, cell=8, context=12, mixture=16, label=24),
+    "small": Size(feature=16, cell=8, context=16, mixture=16, label=24),
     "base": Size(feature=24, cell=16, context=24, mixture=32, label=48),
 }
 
@@ -39,15 +40,17 @@ def initial(size: Size, seed: int) -> Parameters:
     evidence = EVIDENCE + 2 * POOLED_LABEL_CELLS
     values = {
         "bandwidth": np.zeros(1),
-        "feature1": draw(STATISTICS, size.feature),
+        "feature1": draw(STATISTICS + BINS + 1, size.feature).T,
         "feature1_bias": np.zeros(size.feature),
-        "feature2": draw(size.feature, 3, 0.1),
-        "feature2_bias": np.array([1.0, 0.0, 0.0]),
-        "cell1": draw(CELLS, size.cell),
-        "cell1_token": draw(STATISTICS, size.cell),
-        "cell1_bias": np.zeros(size.cell),
-        "cell2": draw(size.cell, POOLED_CELLS),
-        "cell2_bias": np.zeros(POOLED_CELLS),
+        "feature1_all": draw(STATISTICS, size.feature, 0.3),
+        "feature2": draw(size.feature, WEIGHTS, 0.1).T,
+        "feature2_bias": np.zeros((WEIGHTS, 1)),
+        "cell1": draw(CELLS, size.cell).T,
+        "cell1_token": draw(STATISTICS, size.cell).T,
+        "cell1_hidden": draw(size.feature, size.cell, 0.5).T,
+        "cell1_bias": np.zeros((size.cell, 1)),
+        "cell2": draw(size.cell, POOLED_CELLS).T,
+        "cell2_bias": np.zeros((POOLED_CELLS, 1)),
         "context_mean": np.zeros(CONTEXT),
         "context_spread": np.ones(CONTEXT),
         "context1": draw(CONTEXT, size.context, 0.5),
@@ -68,12 +71,12 @@ def initial(size: Size, seed: int) -> Parameters:
         "gate1_bias": np.zeros(size.context),
         "gate2": draw(size.context, 1, 0.1),
         "gate2_bias": np.zeros(1),
-        "label_cell1": draw(LABEL_CELLS, size.label),
-        "label_cell_token": draw(STATISTICS, size.label, 0.5),
+        "label_cell1": draw(LABEL_CELLS, size.label).T,
+        "label_cell_token": draw(STATISTICS, size.label, 0.5).T,
         "label_cell_size": np.zeros((1, size.label)),
-        "label_cell1_bias": np.zeros(size.label),
-        "label_cell2": draw(size.label, POOLED_LABEL_CELLS),
-        "label_cell2_bias": np.zeros(POOLED_LABEL_CELLS),
+        "label_cell1_bias": np.zeros((size.label, 1)),
+        "label_cell2": draw(size.label, POOLED_LABEL_CELLS).T,
+        "label_cell2_bias": np.zeros((POOLED_LABEL_CELLS, 1)),
         "label_context": draw(CONTEXT, size.label, 0.1),
         "label_size": np.zeros((1, size.label)),
         "label1": draw(evidence, size.label),

@@ -16,13 +16,13 @@ MOST_VALUES = 30
 class Recipe:
     """How often tasks have what; shares of the tasks."""
 
-    priors: float = 0.4  # synthetic sets instead of real ones
+    priors: float = 0.3  # synthetic sets instead of real ones
     synthetic: float = 0.3  # real normal rows with synthetic anomalies
     mixed: float = 0.35  # random sparse linear mixes of the columns
-    missing: float = 0.12
-    categories: float = 0.15
-    directed: float = 0.12
-    contaminated: float = 0.2
+    missing: float = 0.08
+    categories: float = 0.1
+    directed: float = 0.08
+    contaminated: float = 0.15
     contamination: float = 0.15  # the highest share of anomalies in a contaminated context
     entities: float = 0.5  # of the tasks with peers, those whose window belongs to an entity of its own kind
 
