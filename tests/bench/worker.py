@@ -24,7 +24,13 @@ class Worker:
     """One `onsight worker`; leaving its `with` block ends it, and shows its log when the bench gives up."""
 
     def __init__(self, cluster: Cluster, group: str, **settings: str) -> None:
-        variables = {"kafka": cluster.bootstrap, "application_id": group, "instance_id": "bench", **settings}
+        variables = {
+            "kafka": cluster.bootstrap,
+            "application_id": group,
+            "instance_id": "bench",
+            "dead_letters_topic": cluster.dead_letters,
+            **settings,
+        }
         environment = {f"ONSIGHT_{name.upper()}": value for name, value in variables.items()}
         self._folder = tempfile.TemporaryDirectory(prefix="onsight-bench-")  # all that a killed worker leaves
         environment["TMPDIR"] = self._folder.name
