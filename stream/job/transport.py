@@ -94,6 +94,9 @@ class RunConsumer(driver.Consumer):
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
         """What has been fetched, at once; else what comes within `timeout` seconds."""
         consumer = self._thread._ensure_consumer()
+        # Faust leaves out partitions whose queue was full a moment ago, and would not hear that it is no more.
+        if active_partitions is not None:
+            active_partitions = active_partitions | self._buffered_partitions
         consumer.resume(*consumer.paused())
         found = await self._fetched(consumer, active_partitions)
         if not found:
