@@ -43,7 +43,7 @@ artifact: $(STAMP) ## build the shipped nearest-neighbour artifact again
 lock: $(STAMP) ## resolve the dependencies again, after a change in pyproject.toml
 	$(BIN)/python -m pip install --quiet $(UV)
 	$(COMPILE) --all-extras --upgrade --output-file requirements.lock pyproject.toml
-	$(COMPILE) --constraints requirements.lock --output-file deploy/locks/worker.lock pyproject.toml
+	$(COMPILE) --constraints requirements.lock --extra traces --output-file deploy/locks/worker.lock pyproject.toml
 	$(COMPILE) --constraints requirements.lock --extra export --output-file deploy/locks/exporter.lock pyproject.toml
 	$(COMPILE) --constraints requirements.lock --group image --output-file deploy/locks/build.lock
 	$(COMPILE) --constraints requirements.lock --group deploy --output-file tests/deploy/requirements.lock

@@ -32,6 +32,7 @@ from stream.replay import Replay  # noqa: E402
 
 SUITE = "bookworm"
 BASE, IMAGE = "localhost/onsight-base:test", "localhost/onsight:test"
+EXPORTER = "localhost/onsight-exporter:test"
 INCLUDE = "python3,python3-venv,ca-certificates"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 COUNT = 3000
@@ -111,6 +112,28 @@ def test_nothing_to_build_with_is_left_and_nothing_can_be_written_but_temporary_
 def test_the_venv_is_small(container: str) -> None:
     (size,) = inside(container, "du -sm /opt/onsight | cut -f1")
     assert int(size) < 300, f"{size} MB"
+
+
+def test_the_exporters_image_signs_a_model_that_holds_the_contract(base: str) -> None:
+    words = (
+        "--isolation",
+        "chroot",
+        "--layers",
+        "--format",
+        "docker",
+        "--pull-never",
+        "--target",
+        "exporter",
+    )
+    buildah("bud", *words, "--build-arg", f"BASE={base}", "--tag", EXPORTER, ROOT)
+    name = buildah("from", "--pull-never", EXPORTER)
+    try:
+        inside(name, "onsight-export keys --out /tmp/keys")
+        inside(name, "onsight-export knn --key /tmp/keys/private.pem --out /tmp/knn")
+        (told,) = inside(name, "onsight-export verify --key /tmp/keys/public.pem --json /tmp/knn")
+        assert json.loads(told)["passed"]
+    finally:
+        buildah("rm", name)
 
 
 def descendants(parent: int) -> Iterator[int]:
