@@ -28,7 +28,7 @@ LAYOUTS = (Layout(), Layout(), Layout(groups=4, rows=32, peers=128))
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
 WARM_UP = 0.02  # share of the steps in which the rate rises
 STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps
-LABEL_SHARE = 0.25
+LABEL_SHARE = 0.6
 PREFETCH = 4
 STANDARD_BATCHES = 12
 

@@ -64,6 +64,7 @@ class Reference:
     spread: Array  # [N, F], standard deviation there
     squashed: Array  # [N, F, M]
     rank: Array  # [N, F, M]
+    bins: Array  # [N, F, BINS, M], how far each row fills each bin
     knots: Array  # [N, F, BINS + 1], share of the rows at each edge between bins
     steps: Array  # [N, F, BINS], what each bin adds to the distribution function
     top: Array  # [N, F], the highest standing on the robust scale, at least 0
@@ -85,6 +86,7 @@ class Query:
     far: Array  # log of the plain z-score's size
     few_above: Array  # minus the log of twice the share of the rows above, 0 for half of them
     few_below: Array
+    bins: Array  # [N, Q, F, BINS], how far a value fills each bin
     same: Array  # [N, Q, F, M], 1 where a row has the very same value
     rarity: Array  # minus the log of their share
 
@@ -126,7 +128,8 @@ def reference(
     gain = number * columns.sign / ops.maximum(scale, least)
     y = apart * ops.unsqueeze(gain, 2)
     place = _place(ops, y)
-    knots, steps, standing = _histogram(ops, place, share)
+    bins = ops.ramps(place, BINS / 2, BINS)
+    knots, steps, standing = _histogram(ops, bins, share)
     kept = y * ops.unsqueeze(keep, 1)
     mean, spread = _moments(ops, kept, keep, present, constant, prior)
     return Reference(
@@ -149,6 +152,7 @@ def reference(
             (y - ops.unsqueeze(mean, 2)) * ops.unsqueeze(ops.reciprocal(spread * 4.0), 2) * known
         ),
         rank=_normal(ops, standing, ops.unsqueeze(count, 2)) * ops.unsqueeze(varied, 2),
+        bins=bins,
         knots=knots,
         steps=steps,
         top=ops.relu(ops.highest(kept, 2)),
@@ -192,6 +196,7 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
         far=ops.log(ops.abs(z) + 1.0) * present,
         few_above=few_above * present * varied,
         few_below=few_below * present * varied,
+        bins=bins,
         same=same,
         rarity=_rarity(ops, equal, count),
     )
@@ -260,12 +265,15 @@ def _moments(
     return mean, ops.sqrt(square + LEAST_VARIANCE) + constant
 
 
-def _histogram(ops: Ops, place: Array, share: Array) -> tuple[Array, Array, Array]:
+def at_knots(ops: Ops, filled: Array, axis: int) -> Array:
+    """What lies at each edge between bins, of how far these are filled along the last axis, `axis`."""
+    none = ops.part(filled, axis, 0, 1) * 0.0
+    return ops.concat([none + 1.0, filled], axis) - ops.concat([filled, none], axis)
+
+
+def _histogram(ops: Ops, bins: Array, share: Array) -> tuple[Array, Array, Array]:
     """Knots [N, F, BINS + 1], steps [N, F, BINS] and the distribution function [N, F, M] of rows in (-1, 1)."""
-    bins = ops.ramps(place, BINS / 2, BINS)
-    filled = ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3)
-    none = ops.part(filled, 2, 0, 1) * 0.0
-    knots = ops.concat([none + 1.0, filled], 2) - ops.concat([filled, none], 2)
+    knots = at_knots(ops, ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3), 2)
     steps = (ops.part(knots, 2, 1, BINS + 1) + ops.part(knots, 2, 0, BINS)) * 0.5
     start = ops.part(knots, 2, 0, 1) * 0.5
     standing = ops.squeeze(ops.unsqueeze(steps, 2) @ bins, 2) + start

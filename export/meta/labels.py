@@ -8,13 +8,14 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from export.meta.detectors import RUNGS, Detected, Prepared
-from export.meta.features import Columns, Query
+from export.meta.features import Columns, Query, at_knots
 from export.meta.ops import Array, Ops, stacked_queries, weighted
 
-EVIDENCE = 3 * RUNGS + 3
-LABEL_CELLS = 9
-POOLED_LABEL_CELLS = 4
+EVIDENCE = 3 * RUNGS + 4
+LABEL_CELLS = 13
+POOLED_LABEL_CELLS = 6
 LEAST = 0.01
+LEAST_DENSITY = 0.03
 Fields = TypeVar("Fields", bound=Prepared | Detected | Query)
 
 
@@ -56,10 +57,12 @@ def _change(
     share, normal_share = anomalies / ops.maximum(known, 1.0), normals / ops.maximum(cleared, 1.0)
     evidence, acquittal = _kernel_evidence(ops, prepared, detected, share, normal_share)
     cosines = _cosines(ops, prepared, detected, anomalies, share)
-    evidence = ops.concat([*evidence, *cosines, zero_shot * 0.3], 2)
+    likely, ratio = _density(ops, prepared, query, share)
+    average = ops.unsqueeze(ops.total(ratio) / columns.count, 2)
+    evidence = ops.concat([*evidence, *cosines, average, zero_shot * 0.3], 2)
     evidence = evidence / ops.sqrt(ops.abs(evidence) * 0.25 + 1.0)
     size = ops.log(ops.maximum(known, 1.0))
-    joined = ops.concat([evidence, _cells(ops, prepared, query, columns, share, size)], 2)
+    joined = ops.concat([evidence, _cells(ops, prepared, query, columns, [likely, ratio], share, size)], 2)
     bias = prepared.context @ ops.parameter("label_context") + size @ ops.parameter("label_size")
     bias = ops.unsqueeze(bias + ops.parameter("label1_bias"), 1)
     hidden = ops.relu(joined @ ops.parameter("label1") + bias)
@@ -97,14 +100,37 @@ def _cosines(ops: Ops, prepared: Prepared, detected: Detected, anomalies: Array,
     return [nearest, point @ ops.unsqueeze(mean, 2) / ops.sqrt(own * length)]
 
 
-def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns, share: Array, size: Array) -> Array:
+def _density(ops: Ops, prepared: Prepared, query: Query, share: Array) -> tuple[Array, Array]:
+    """For each feature [N, Q, F], log of how often the anomalies have values like the query's, plain and beside how
+    often all rows have them; by the bins of the histogram."""
+    reference = prepared.reference
+    filled = ops.squeeze(reference.bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3)
+    here = at_knots(ops, query.bins, 3)
+    anomalous, usual = (
+        ops.log(ops.total(here * ops.unsqueeze(knots, 1)) + LEAST_DENSITY)
+        for knots in (at_knots(ops, filled, 2), reference.knots)
+    )
+    return anomalous * query.present, (anomalous - usual) * query.present
+
+
+def _cells(
+    ops: Ops,
+    prepared: Prepared,
+    query: Query,
+    columns: Columns,
+    density: list[Array],
+    share: Array,
+    size: Array,
+) -> Array:
     """Each feature's likeness to the anomalies, through a small network and pooled [N, Q, pooled]."""
     reference, present = prepared.reference, query.present
-    cells = []
+    cells = [*density]
     for rows, value in ((reference.squashed, query.squashed), (reference.rank, query.rank)):
         mean = ops.unsqueeze(weighted(ops, rows, share), 1)
         extent = ops.unsqueeze(weighted(ops, ops.abs(rows), share), 1)
-        cells += [mean * value * 0.5, ops.abs(value - mean), extent + value * 0.0, value]
+        square = ops.unsqueeze(weighted(ops, rows * rows, share), 1)
+        apart = ops.sqrt(ops.relu(square - mean * mean) + 1e-4)
+        cells += [mean * value * 0.5, ops.abs(value - mean), extent + value * 0.0, value, apart + value * 0.0]
     cells.append(ops.squeeze(query.same @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3))
     token = ops.parameter("label_cell_token") @ prepared.statistics + ops.parameter("label_cell1_bias")
     token = token + ops.unsqueeze(size @ ops.parameter("label_cell_size"), 2)

@@ -25,7 +25,7 @@ class Size:
 
 
 SIZES = {
-    "small": Size(feature=16, cell=8, context=16, mixture=16, label=24),
+    "small": Size(feature=16, cell=8, context=16, mixture=16, label=32),
     "base": Size(feature=24, cell=16, context=24, mixture=32, label=48),
 }
 

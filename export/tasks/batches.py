@@ -10,7 +10,7 @@ from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe, Variant, draw_variant
 
 FEWEST_ROWS = 12
-LABEL_COUNTS = (1, 1, 2, 3, 5, 8, 10)
+LABEL_COUNTS = (1, 1, 2, 3, 5, 5, 8, 10, 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-lJu6jYONiOjxmJkPybADD5MHkq20016cf4P+Jcu0cSlwQSkutTF0cWfcxyu84dQU2DRYRlG/4hPoUJhLkHU5AA==
+fqYT6wt++AIm170s+QTQHu+wWMGp6jAqirfH+tZt+rG+UJvlEZWIt9xfmgHrhYmJP79WzCkGNgCmlc27S81yAg==
