@@ -100,7 +100,7 @@ class Detector:
         self._lap("policy")
         alerts = self._alerts(batch, rows, context, score, judgement)
         self._lap("alerts")
-        self.windows.append(at, rows, batch.time)
+        self.windows.append(at, rows, batch.time, batch.offset)
         self.peers.on_batch(rows, batch.offset)
         self._lap("append")
         return Decisions(batch.offset, score, judgement.p_value, alerts)
