@@ -73,7 +73,7 @@ def parse(body: bytes) -> Verdict:
     if not isinstance(found, dict):
         raise InputError(f"verdict: expected a JSON object, found {body[:60]!r}")
     source, offset = _place(found.get("source"))
-    verdict = found.get("verdict")
+    verdict: Any = found.get("verdict")
     if verdict not in get_args(Outcome):
         raise InputError(f'verdict: expected "confirmed" or "dismissed" as its verdict, found {verdict!r}')
     return Verdict(
