@@ -6,6 +6,7 @@ offsets: so neither the size of a batch nor a restart changes a score.
 """
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -14,16 +15,20 @@ from typing import Protocol
 import numpy as np
 
 from stream.alerts import Alert, Source, build
-from stream.context import Context
+from stream.context import Context, Peers
 from stream.errors import StateError
 from stream.events import EventBatch
 from stream.features import Features
+from stream.feedback import Feedback
+from stream.known_verdicts import Heard
 from stream.peers import PeerSample
 from stream.policy import Judgement, Policy
 from stream.profile import Profile
 from stream.reasons import explain
 from stream.records import Record
 from stream.scorer import Scorer
+from stream.verdict import Verdict
+from stream.verdict_row import row_of
 from stream.windows import Windows
 
 EPOCH = 512  # offsets
@@ -75,7 +80,10 @@ class Detector:
         self.features = Features(profile, max_keys, EPOCH)
         self.peers = PeerSample(profile.peers, profile.columns)
         self.policy = Policy(profile.alerts, share)
+        self.feedback = Feedback(profile.columns, 0)
+        self._joined: tuple[Peers, Peers, Peers] | None = None
         self._written = -1
+        self._unheard = False  # verdicts that no changelog has yet
         self._lap = lap
 
     def on_batch(self, batch: EventBatch, upto: int) -> Decisions:
@@ -94,13 +102,13 @@ class Detector:
         self._lap("features")
         context = self.windows.gather(at, rows)
         self._lap("gather")
-        score = self.scorer.score(rows, context, self.peers.peers)
+        score = self.scorer.score(rows, context, self._peers())
         self._lap("score")
         judgement = self.policy.on_batch(score, batch.time, batch.entity)
         self._lap("policy")
         alerts = self._alerts(batch, rows, context, score, judgement)
         self._lap("alerts")
-        self.windows.append(at, rows, batch.time)
+        self.windows.append(at, rows, batch.time, batch.offset)
         self.peers.on_batch(rows, batch.offset)
         self._lap("append")
         return Decisions(batch.offset, score, judgement.p_value, alerts)
@@ -118,7 +126,7 @@ class Detector:
         if not len(chosen):
             return ()
         theirs, peers = context.take(chosen), self.peers.peers
-        attribution = self.scorer.attribute(rows[chosen], theirs, peers)
+        attribution = self.scorer.attribute(rows[chosen], theirs, self._peers())
         alerts = []
         for i, event in enumerate(chosen.tolist()):
             fields = {path: column[event] for path, column in batch.fields.items()}
@@ -153,13 +161,57 @@ class Detector:
             )
         return tuple(alerts)
 
+    def _peers(self) -> Peers:
+        """The sample, and the labelled rows behind it."""
+        sample, labelled = self.peers.peers, self.feedback.labelled
+        if not len(labelled.rows):
+            return sample
+        if self._joined is None or self._joined[0] is not sample or self._joined[1] is not labelled:
+            pairs = ((getattr(one, name) for one in (sample, labelled)) for name in ("rows", "mask", "label"))
+            self._joined = sample, labelled, Peers(*(np.concatenate(list(pair)) for pair in pairs))
+        return self._joined[2]
+
+    def on_verdicts(self, news: Sequence[Heard]) -> Counter[str]:
+        """Apply verdicts that came, between two runs of events; those heard before change nothing.
+
+        Returns how many of this partition's had which outcome: applied, changed (an earlier one), duplicate, late (a
+        later one was given, or the event's row has left its window) and unknown (no event of this topic is named, or
+        one that has not been seen; partition 0 counts those of other topics).
+        """
+        outcomes: Counter[str] = Counter()
+        for heard in news:
+            if heard.offset <= self.feedback.heard.get(heard.partition, -1):
+                continue
+            self.feedback.hear(heard.partition, heard.offset)
+            self._unheard = True
+            outcome, verdict = self._apply(heard.verdict), heard.verdict
+            foreign = verdict.source is None or verdict.source.topic != self.source.topic
+            if verdict.source == self.source or (foreign and self.source.partition == 0):
+                outcomes[outcome] += 1
+        return outcomes
+
+    def _apply(self, verdict: Verdict) -> str:
+        before = self.feedback.find(verdict.subject)
+        if before is not None and before.label == verdict.label:
+            return "duplicate"
+        if before is not None and before.at > verdict.at:
+            return "late"
+        row = row_of(self.profile, verdict.features)
+        self.feedback.add(verdict.subject, verdict.label, verdict.at, row, np.empty(0, np.float32))
+        if verdict.source != self.source or verdict.offset > self.offset:
+            return "unknown"
+        hidden = self.profile.entity in self.profile.masked
+        if not self.windows.judge(verdict.offset, verdict.label, None if hidden else verdict.entity):
+            return "late"
+        return "applied" if before is None else "changed"
+
     def changes(self) -> list[Record]:
         """What changed since the last call, and the offset that it stands at: one record batch for the changelog."""
-        if self.offset == self._written:
+        if self.offset == self._written and not self._unheard:
             return []
-        self._written = self.offset
+        self._written, self._unheard = self.offset, False
         state = _STATE.pack(VERSION, self.offset, self._epoch, _layout(self.profile))
-        rooms = (self.windows, self.features, self.peers, self.policy)
+        rooms = (self.windows, self.features, self.peers, self.policy, self.feedback)
         return [*(record for room in rooms for record in room.changes()), (STATE_KEY, state)]
 
     def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
@@ -170,14 +222,19 @@ class Detector:
             Policy.prefix: self.policy,
         }
         blocks: list[int] = []
+        verdicts: dict[bytes, bytes | None] = {}
         for i, (key, value) in enumerate(zip(keys, values, strict=True)):
             kind = key[:1]
             if kind == Windows.prefix:
                 blocks.append(i)
+            elif kind == Feedback.prefix:
+                verdicts[key] = value
             elif kind == STATE_KEY:
                 self._restore_offset(value or b"")
             else:
                 rooms[kind].restore(key, value)
+        if verdicts:
+            self.feedback.restore(verdicts)
         self.windows.restore([keys[i] for i in blocks], [values[i] for i in blocks])
 
     def _restore_offset(self, value: bytes) -> None:

@@ -80,6 +80,10 @@ class Slots:
     def __iter__(self) -> Iterator[Hashable]:
         return iter(self._slot)
 
+    def look_up(self, key: Hashable) -> int | None:
+        """The slot of a key that has one."""
+        return self._slot.get(key)
+
     def find(self, key: Hashable) -> int:
         """The slot of a key, taken from the free ones when the key is new."""
         slot = self._slot.get(key)

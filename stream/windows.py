@@ -15,14 +15,15 @@ from stream.records import Record
 from stream.slots import Placement, Slots, place
 
 BLOCK = 8
-VERSION = 1
+VERSION = 2
+LOW = 2**32 - 1  # of an offset, these bits tell apart the rows of a window
 
 
 class Windows:
     """The last `rows` (R) feature rows of each entity, with labels, bounded to `max_keys` entities.
 
-    Arrays, by slot: row float32 [S, R, F], label int8 [S, R], count int64 [S] events ever seen,
-    time float64 [S] the time of the last event (NaN before the first).
+    Arrays, by slot: row float32 [S, R, F], label int8 [S, R], place_of uint32 [S, R] the low bits of the row's source
+    offset, count int64 [S] events ever seen, time float64 [S] the time of the last event (NaN before the first).
     """
 
     prefix = b"w"
@@ -35,6 +36,7 @@ class Windows:
         capacity = self.slots.capacity
         self.row = np.zeros((capacity, rows, columns), np.float32)
         self.label = np.zeros((capacity, rows), np.int8)
+        self.place_of = np.zeros((capacity, rows), np.uint32)
         self.count = np.zeros(capacity, np.int64)
         self.time = np.full(capacity, np.nan)
         self._labelled = False  # no label anywhere, as long as nobody gives a verdict
@@ -50,6 +52,7 @@ class Windows:
                 ("count", "<i8"),
                 ("time", "<f8"),
                 ("label", "i1", (block,)),
+                ("place", "<u4", (block,)),
                 ("row", "<f4", (block, columns)),
             ]
         )
@@ -93,8 +96,8 @@ class Windows:
             previous[event] = time[earlier]
         return np.asarray(np.maximum(time - previous, 0.0))
 
-    def append(self, at: Placement, fresh: np.ndarray, time: np.ndarray) -> None:
-        """Add the batch's rows (float32 [B, F]) and times (float64 [B], seconds) to their windows.
+    def append(self, at: Placement, fresh: np.ndarray, time: np.ndarray, offset: np.ndarray) -> None:
+        """Add the batch's rows (float32 [B, F]), times (float64 [B], seconds) and offsets (int64 [B]) to their windows.
 
         Where an assignment has an index twice, the last value stays: that of the key's last event.
         """
@@ -102,6 +105,7 @@ class Windows:
         if self.rows:
             ring = count % self.rows
             self.row[at.slot, ring] = fresh
+            self.place_of[at.slot, ring] = offset & LOW
             if self._labelled:
                 self.label[at.slot, ring] = 0
             self._dirty[at.slot, ring // self.block] = True
@@ -110,6 +114,25 @@ class Windows:
         self._touched.append(at.slot)
         self.count[at.slot] = count + 1
         self.time[at.slot] = time
+
+    def judge(self, offset: int, label: int, entity: str | None = None) -> bool:
+        """Label the row of the event at a source offset; whether it is still in its window.
+
+        `entity` None: nobody may know it, and all windows are searched.
+        """
+        slot = None if entity is None else self.slots.look_up(entity)
+        if entity is not None and slot is None:
+            return False
+        within = slice(None) if slot is None else slice(slot, slot + 1)
+        # Rows that were never written have a place, too: 0.
+        present = np.arange(self.rows) < self.count[within, None]
+        found, ring = np.nonzero((self.place_of[within] == offset & LOW) & present)
+        for chosen, row in zip((found + (slot or 0)).tolist(), ring.tolist(), strict=True):
+            self.label[chosen, row] = label
+            self._labelled = True
+            self._dirty[chosen, row // self.block] = True
+            self._touched.append(np.array([chosen]))
+        return len(found) > 0
 
     def close_epoch(self) -> None:
         """Evict the least recently seen entities above the bound."""
@@ -122,6 +145,7 @@ class Windows:
     def _clear(self, slot: int) -> None:
         self.row[slot] = 0
         self.label[slot] = 0
+        self.place_of[slot] = 0
         self.count[slot] = 0
         self.time[slot] = np.nan
         self._dirty[slot] = False
@@ -151,6 +175,7 @@ class Windows:
         if self.rows:
             shape = (-1, self.rows // self.block, self.block)
             packed["label"] = self.label.reshape(shape)[slot, block]
+            packed["place"] = self.place_of.reshape(shape)[slot, block]
             packed["row"] = self.row.reshape(*shape, self.columns)[slot, block]
         size, data = self._record.itemsize, packed.tobytes()
         return [data[at : at + size] for at in range(0, len(data), size)]
@@ -183,6 +208,7 @@ class Windows:
         if self.rows:
             shape = (-1, self.rows // self.block, self.block)
             self.label.reshape(shape)[slot, block] = packed["label"]
+            self.place_of.reshape(shape)[slot, block] = packed["place"]
             self._labelled |= bool(packed["label"].any())
             self.row.reshape(*shape, self.columns)[slot, block] = packed["row"]
         # By offset, not by count: an entity that was evicted and came back begins to count anew.

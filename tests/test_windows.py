@@ -39,7 +39,7 @@ def step(windows: Windows, entity: list[str], row: np.ndarray, time: np.ndarray,
     at = windows.place(entity, offset)
     since = windows.elapsed(at, time)
     context = windows.gather(at, row)
-    windows.append(at, row, time)
+    windows.append(at, row, time, offset)
     return context, since
 
 
@@ -106,6 +106,37 @@ def test_what_the_changelog_holds_restores_the_same_windows(stream, max_keys: in
     assert np.array_equal(one[0].window, two[0].window)
     assert np.array_equal(one[0].mask, two[0].mask)
     assert np.array_equal(one[1], two[1])
+
+
+def test_a_row_is_judged_by_its_offset_and_stays_so_after_a_restart() -> None:
+    windows = Windows(ROWS, 1, 10, EPOCH)
+    row = np.arange(20, dtype=np.float32)[:, None]
+    offset = np.arange(20) + 2**33
+    step(windows, ["x", "y"] * 10, row, np.arange(20.0), offset)
+    windows.changes()
+    assert not windows.judge(2**33, 1, "x"), "it has left the window"
+    assert not windows.judge(2**33 + 19, 1, "x"), "it is in another one"
+    assert not windows.judge(2**33 + 18, 1, "z"), "nobody knows that entity"
+    assert windows.judge(2**33 + 18, 1, "x")
+    assert windows.judge(2**33 + 15, -1)
+    keys, values = zip(*windows.changes(), strict=True)
+    assert len(keys) == 2
+    copy = Windows(ROWS, 1, 10, EPOCH)
+    copy.restore(keys, values)
+    for each in (windows, copy):
+        context, _ = step(each, ["x", "y"], row[:2], np.full(2, 30.0), np.array([40, 41]))
+        assert context.label.tolist() == [[0] * 7 + [1], [0] * 5 + [-1, 0, 0]]
+    assert copy.judge(2**33 + 18, -1, "x"), "a changed mind"
+
+
+def test_a_judged_row_leaves_with_its_label() -> None:
+    windows = Windows(ROWS, 1, 10, EPOCH)
+    step(windows, ["x"], np.zeros((1, 1), np.float32), np.zeros(1), np.zeros(1, np.int64))
+    assert not Windows(ROWS, 1, 10, EPOCH).judge(0, 1), "an empty row is nobody's"
+    assert windows.judge(0, 1, "x")
+    step(windows, ["x"] * ROWS, np.zeros((ROWS, 1), np.float32), np.zeros(ROWS), np.arange(1, ROWS + 1))
+    context, _ = step(windows, ["x"], np.zeros((1, 1), np.float32), np.zeros(1), np.array([ROWS + 1]))
+    assert not context.label.any()
 
 
 def test_one_key_many_times_in_one_batch_sees_its_own_rows() -> None:

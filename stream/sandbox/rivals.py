@@ -31,7 +31,7 @@ def contexts(profile: Profile, batches: Iterable[EventBatch]) -> Iterable[tuple[
         at = windows.place(batch.entity, batch.offset)
         rows = features.on_batch(batch, windows.elapsed(at, batch.time))
         yield rows, windows.gather(at, rows)
-        windows.append(at, rows, batch.time)
+        windows.append(at, rows, batch.time, batch.offset)
         windows.close_epoch()
         features.close_epoch()
 

@@ -61,9 +61,10 @@ def _measure(block: int, keys: int, events: int, flush: int, repeats: int) -> di
 
 
 def _append(windows: Windows, names: list[str], rng: np.random.Generator, offset: int) -> None:
-    at = windows.place(names, np.arange(offset, offset + len(names)))
+    offsets = np.arange(offset, offset + len(names))
+    at = windows.place(names, offsets)
     rows = rng.standard_normal((len(names), COLUMNS)).astype(np.float32)
-    windows.append(at, rows, np.zeros(len(names)))
+    windows.append(at, rows, np.zeros(len(names)), offsets)
 
 
 def _recover(block: int, keys: int, records: list[Record]) -> float:

@@ -46,7 +46,7 @@ class Loop:
         at = self.windows.place(batch.entity, batch.offset)
         rows = self.features.on_batch(batch, self.windows.elapsed(at, batch.time))
         score = self.scorer.score(rows, self.windows.gather(at, rows), self.peers.peers)
-        self.windows.append(at, rows, batch.time)
+        self.windows.append(at, rows, batch.time, batch.offset)
         self.peers.on_batch(rows, batch.offset)
         return events, score
 
