@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
-from stream.errors import BrokerError
 from stream.job.lag import Lags, Place
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ REMEMBERED = 60  # beats: the worst lateness of half a minute is told
 LOOK = 2.0  # seconds between looks at the partitions
 PATIENCE = 10.0  # seconds that the brokers have to say where a partition ends
 DRAIN_SECONDS = 30.0  # to stop in
-EVICTIONS, EVICTION_SECONDS = 4, 60.0  # so many new names in the group in so long: somebody else has ours
 REBALANCE_SECONDS = 60.0  # that the brokers may wait for the group's other members
 
 
@@ -37,8 +35,6 @@ class Pulse:
         self._beat_at: float | None = None
         self._late: deque[float] = deque([0.0], maxlen=REMEMBERED)
         self._left = self._most = 0  # changelog records to read back: now, and when there were most
-        self._member = ""
-        self._joined: deque[float] = deque(maxlen=EVICTIONS)
         self._nearer_at, self._way = time.monotonic(), (-1, -1)  # when it last came nearer to being ready
 
     async def beat(self) -> None:
@@ -46,7 +42,6 @@ class Pulse:
         while True:
             self._beat_at = due = time.monotonic()
             self._look_at_recovery()
-            self._look_at_membership(due)
             await asyncio.sleep(BEAT)
             self._late.append(max(0.0, time.monotonic() - due - BEAT))
 
@@ -58,18 +53,6 @@ class Pulse:
         way = (self._job.app.consumer_generation_id, self._left)
         if self.ready or way != self._way:
             self._nearer_at, self._way = time.monotonic(), way
-
-    def _look_at_membership(self, now: float) -> None:
-        """Raise BrokerError where another worker of the same instance_id takes this one's place again and again."""
-        member = self._job.app.consumer.member if self._job.app.tables.started else ""
-        if member and member != self._member:
-            self._member = member
-            self._joined.append(now)
-        if len(self._joined) == EVICTIONS and now - self._joined[0] < EVICTION_SECONDS:
-            raise BrokerError(
-                f"it had to join the group {EVICTIONS} times in {now - self._joined[0]:.0f} s: is there another "
-                f"worker of instance_id {self._job.settings.instance_id!r} (ONSIGHT_INSTANCE_ID)? Give each its own"
-            )
 
     async def look(self) -> None:
         """Look at every partition again and again."""

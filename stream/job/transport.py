@@ -115,12 +115,6 @@ class RunConsumer(driver.Consumer):
             consumer, active_partitions, timeout=0, max_records=consumer._max_poll_records
         )
 
-    @property
-    def member(self) -> str:
-        """What the group's coordinator calls this worker now; empty while it is no member."""
-        client = self._thread._consumer
-        return str(getattr(client and client._coordinator, "member_id", "") or "")
-
     def _run(self, tp: TP, records: Sequence[Any]) -> ConsumerMessage:
         last = records[-1]
         self.delivered[tp] = last.offset

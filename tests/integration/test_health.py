@@ -233,11 +233,11 @@ def test_a_worker_that_leaves_leaves_the_group(
     assert len(members) == bool(instance)
 
 
-def test_two_workers_of_one_name_are_told(kafka: str, filled: str, deploy: Deploy) -> None:
-    """The brokers let each take the other's place, for ever."""
-    deployment = deploy(filled)
-    workers = deployment.start("same"), deployment.start("same")
-    wait_for(lambda: any(worker.process.poll() is not None for worker in workers), "one of them to end")
-    ended = next(worker for worker in workers if worker.process.poll() is not None)
-    assert ended.wait() == CRASHED
-    assert "is there another worker of instance_id 'same'" in ended.log
+def test_two_workers_of_one_name_do_not_both_live(kafka: str, filled: str, deploy: Deploy) -> None:
+    deployment = deploy(filled, stall_seconds=5)
+    first = deployment.start("same")
+    wait_for(lambda: first.running, "the first worker")
+    second = deployment.start("same", sabotage="pass")
+    assert first.wait() != 0
+    deployment.settle()
+    assert second.stop() == 0, second.log
