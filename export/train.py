@@ -113,7 +113,7 @@ class _Phase:
             state, losses = _step(state, held, number, batch, layout, self)
             seen.append(losses)
             if (number + 1) % REPORT_STEPS == 0 or number + 1 == self.steps:
-                loss, against = np.nanmean(np.asarray(seen), 0)
+                loss, against = np.ma.masked_invalid(np.asarray(seen)).mean(0).filled(np.nan)
                 report(Progress(self.part, number + 1, self.steps, float(loss), float(against)))
                 checkpoint.save(self.part, number + 1, state)
                 seen.clear()
