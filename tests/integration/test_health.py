@@ -231,13 +231,3 @@ def test_a_worker_that_leaves_leaves_the_group(
     assert worker.stop() == 0, worker.log
     members = admin.describe_groups([deployment.name])[deployment.name]["members"]
     assert len(members) == bool(instance)
-
-
-def test_two_workers_of_one_name_do_not_both_live(kafka: str, filled: str, deploy: Deploy) -> None:
-    deployment = deploy(filled, stall_seconds=5)
-    first = deployment.start("same")
-    wait_for(lambda: first.running, "the first worker")
-    second = deployment.start("same", sabotage="pass")
-    assert first.wait() != 0
-    deployment.settle()
-    assert second.stop() == 0, second.log
