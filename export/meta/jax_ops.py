@@ -97,11 +97,9 @@ class JaxOps:
     def shaped_like(self, x: Array, like: Array) -> Array:
         return x.reshape(like.shape)
 
-    def all_or_none(self, flag: Array) -> Callable[[Array], Array]:
-        return lambda x: x
-
-    def refilled(self, x: Array, like: Array) -> Array:
-        return x
+    def where_any(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
+        """Both are the same where no flag is set, so there is nothing to choose."""
+        return then()
 
     def coded(self, x: Array, category: Array) -> Array:
         return x[:, : self._coded_columns]

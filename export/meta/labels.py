@@ -3,10 +3,6 @@
 The result is a change of the score that is exactly 0 where a reference has no verdicts. Shapes as in `features`.
 """
 
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
-
 from export.meta.detectors import RUNGS, Detected, Prepared
 from export.meta.features import Columns, Query, at_knots
 from export.meta.ops import Array, Ops, stacked_queries, weighted
@@ -16,35 +12,17 @@ LABEL_CELLS = 13
 POOLED_LABEL_CELLS = 6
 LEAST = 0.01
 LEAST_DENSITY = 0.03
-Fields = TypeVar("Fields", bound=Prepared | Detected | Query)
 
 
 def label_change(
     ops: Ops, prepared: Prepared, detected: Detected, query: Query, columns: Columns, zero_shot: Array
 ) -> Array:
     """[N, Q]: how much the verdicts in the reference change the `zero_shot` score [N, Q]."""
-    kept = ops.all_or_none(ops.abs(prepared.reference.label))
-    change = _change(
-        ops,
-        _kept_fields(kept, prepared),
-        _kept_fields(kept, detected),
-        _kept_fields(kept, query),
-        columns,
-        ops.unsqueeze(kept(zero_shot), 2),
-    )
-    return ops.refilled(ops.squeeze(change, 2), zero_shot)
 
+    def change() -> Array:
+        return ops.squeeze(_change(ops, prepared, detected, query, columns, ops.unsqueeze(zero_shot, 2)), 2)
 
-def _kept_fields(kept: Callable[[Array], Array], value: Fields) -> Fields:
-    """The same dataclass with every array of it, also in its parts, run through `kept`."""
-    changes: dict[str, Any] = {}
-    for field in fields(value):
-        part = whole = getattr(value, field.name)
-        if is_dataclass(part):
-            changes[field.name] = _kept_fields(kept, whole)
-        else:
-            changes[field.name] = tuple(map(kept, part)) if isinstance(part, tuple) else kept(part)
-    return replace(value, **changes)
+    return ops.where_any(ops.abs(prepared.reference.label), change, zero_shot * 0.0)
 
 
 def _change(

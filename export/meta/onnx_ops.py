@@ -134,21 +134,12 @@ class OnnxOps:
     def shaped_like(self, x: Array, like: Array) -> Array:
         return self._graph.op("Reshape", x, self._graph.op("Shape", like), allowzero=1)
 
-    def all_or_none(self, flag: Array) -> Callable[[Array], Array]:
-        """The work on what is left of nothing costs next to nothing, so labels cost only where there are any."""
+    def where_any(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
+        """A branch: what is not taken costs nothing, so labels cost only where there are any."""
         graph = self._graph
-        peak = graph.op(
-            "ReduceMax",
-            graph.op("Concat", graph.op("Reshape", flag, [-1]), graph.constant(np.zeros(1)), axis=0),
-        )
-        length = graph.op("Shape", flag, start=0, end=1)
-        stop = length * graph.op("Cast", graph.op("Greater", peak, 0.0), to=TensorProto.INT64)
-        return lambda x: graph.op("Slice", x, [0], stop, [0])
-
-    def refilled(self, x: Array, like: Array) -> Array:
-        graph = self._graph
-        lacking = graph.op("Shape", like) - graph.op("Shape", x)
-        return graph.op("Pad", x, graph.op("Concat", [0, 0], lacking, axis=0))
+        flags = graph.op("Concat", graph.op("Reshape", flag, [-1]), graph.constant(np.zeros(1)), axis=0)
+        peak = graph.op("ReduceMax", flags, keepdims=0)
+        return graph.when(graph.op("Greater", peak, 0.0), then, otherwise)
 
     def coded(self, x: Array, category: Array) -> Array:
         return self._graph.op("Compress", x, self._is_category(category), axis=1)

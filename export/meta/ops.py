@@ -90,11 +90,8 @@ class Ops(Protocol):
     def shaped_like(self, x: Array, like: Array) -> Array:
         """The elements of `x` in the shape of `like`."""
 
-    def all_or_none(self, flag: Array) -> Callable[[Array], Array]:
-        """What keeps the whole of an array [N, ...], or nothing of it where `flag` [N, K] is 0 throughout."""
-
-    def refilled(self, x: Array, like: Array) -> Array:
-        """What `all_or_none` left of an array [N, Q], with 0 for what it took; `like` is [N, Q]."""
+    def where_any(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
+        """What `then` gives if any element of `flag` is above 0, else `otherwise`, of the same shape."""
 
     def coded(self, x: Array, category: Array) -> Array:
         """Of x [N, F, M] the rows of category columns, [N, C, M]. `category` is [F], or [N, F] in training."""
