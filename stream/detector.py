@@ -7,7 +7,7 @@ offsets: so neither the size of a batch nor a restart changes a score.
 
 import struct
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
@@ -16,6 +16,7 @@ import numpy as np
 
 from stream.alerts import Alert, Source, build
 from stream.context import Context, Peers
+from stream.epochs import EPOCH, by_epoch
 from stream.errors import StateError
 from stream.events import EventBatch
 from stream.features import Features
@@ -31,7 +32,6 @@ from stream.verdict import Verdict
 from stream.verdict_row import row_of
 from stream.windows import Windows
 
-EPOCH = 512  # offsets
 VERSION = 1
 _STATE = struct.Struct("<Bqq16s")
 STATE_KEY = b"s"
@@ -88,7 +88,7 @@ class Detector:
 
     def on_batch(self, batch: EventBatch, upto: int) -> Decisions:
         """Score a batch that reaches to offset `upto` (bad records at its end included)."""
-        parts = [self._on_part(part, epoch) for epoch, part in _by_epoch(batch)]
+        parts = [self._on_part(part, epoch) for epoch, part in by_epoch(batch)]
         self.offset = max(upto, self.offset)
         return _join(parts)
 
@@ -254,16 +254,6 @@ def _layout(profile: Profile) -> bytes:
     """A digest of all that stored rows depend on."""
     features = [(f.kind, f.field, f.transform, f.seconds, f.of) for f in profile.features]
     return blake2b(repr((features, profile.window, profile.peers)).encode(), digest_size=16).digest()
-
-
-def _by_epoch(batch: EventBatch) -> Iterator[tuple[int, EventBatch]]:
-    """The parts of a batch that are each of one epoch, and its number."""
-    start = 0
-    while start < len(batch):
-        epoch = int(batch.offset[start]) // EPOCH
-        stop = int(batch.offset.searchsorted((epoch + 1) * EPOCH))
-        yield epoch, batch.part(start, stop)
-        start = stop
 
 
 def _join(parts: Sequence[Decisions]) -> Decisions:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.alerts import Alert
-from stream.detector import EPOCH
+from stream.epochs import EPOCH
 from stream.events import Decoder, EventBatch
 from stream.partitioner import partition_of
 from stream.policy import Policy

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.context import Context
-from stream.detector import EPOCH
+from stream.epochs import EPOCH
 from stream.events import EventBatch
 from stream.features import Features
 from stream.profile import Profile
