@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from export.commands import evaluate, explain, train
+from export.commands import collect, evaluate, explain, train
 from stream.errors import OnsightError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def cli() -> None:
     \b
     onsight-export keys                  once: a pair of signing keys
     onsight-export knn                   build the nearest-neighbour artifact into the package
+    onsight-export collect --store FOLDER    keep a stream's events and verdicts to train on
     onsight-export train --out FOLDER    meta-train a model
     onsight-export verify FOLDER         hold any artifact against the whole contract
     onsight-export evaluate FOLDER --data SETS    measure it beside others
@@ -29,6 +30,7 @@ def cli() -> None:
     """
 
 
+cli.add_command(collect.command)
 cli.add_command(train.command)
 cli.add_command(evaluate.command)
 cli.add_command(explain.command)

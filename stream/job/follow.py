@@ -1,0 +1,143 @@
+"""Several topics from given offsets on, in a consumer group of their own that only shows how far it got.
+
+Where to go on is the caller's to know: what the group has committed is never read.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.errors import BrokerError, InputError
+from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments, reach
+from stream.settings import Settings
+
+POLL_MS = 500
+RUN = 8192  # records
+
+Place = tuple[str, int]  # topic and partition
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Records of one partition in offset order."""
+
+    topic: str
+    partition: int
+    keys: Sequence[bytes | None]  # [B]
+    values: Sequence[bytes | None]  # [B]
+    headers: Sequence[int]  # [B], how many each record has
+    offsets: NDArray[np.int64]  # [B]
+
+
+class Follower:
+    """A consumer of every partition of some topics. Use it in a `with`; each method raises BrokerError.
+
+    skipped: records that were gone before they could be read, by topic and partition
+    """
+
+    def __init__(self, settings: Settings, group: str, topics: Sequence[str]) -> None:
+        self.skipped: dict[Place, int] = {}
+        self._settings, self._group, self._topics = settings, group, topics
+        self._consumer: Any = None
+        self._ends: dict[Any, int] = {}
+
+    def __enter__(self) -> "Follower":
+        from kafka import KafkaConsumer
+
+        reach(self._settings)
+        self._consumer = self._asked(
+            KafkaConsumer,
+            group_id=self._group,
+            enable_auto_commit=False,
+            allow_auto_create_topics=False,
+            auto_offset_reset="earliest",
+            max_poll_records=RUN,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
+            **client_arguments(self._settings),
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    def _asked(self, question: Any, *words: Any, **named: Any) -> Any:
+        from kafka.errors import KafkaError
+
+        try:
+            return question(*words, **named)
+        except (KafkaError, OSError) as error:
+            raise broker_error(self._settings, error) from error
+
+    def seek(self, offsets: Mapping[str, Mapping[int, int]]) -> int:
+        """Go on from `offsets` (by topic and partition, the next to read; else the oldest).
+
+        Returns how many records there are up to the end. Raises InputError where a topic ends before its offset.
+        """
+        from kafka import TopicPartition
+
+        places = [
+            TopicPartition(topic, number) for topic in self._topics for number in self._partitions(topic)
+        ]
+        self._consumer.assign(places)
+        starts = self._asked(self._consumer.beginning_offsets, places)
+        self._ends = self._asked(self._consumer.end_offsets, places)
+        left = 0
+        for place in places:
+            start, end = starts[place], self._ends[place]
+            wanted = offsets.get(place.topic, {}).get(place.partition, start)
+            if wanted > end:
+                raise InputError(
+                    f"{place.topic}[{place.partition}] ends at offset {end}, but was read up to {wanted} before: "
+                    "it was made anew since; collect into another folder"
+                )
+            if wanted < start:
+                self.skipped[place.topic, place.partition] = start - wanted
+            self._consumer.seek(place, max(start, wanted))
+            left += end - max(start, wanted)
+        return left
+
+    def _partitions(self, topic: str) -> list[int]:
+        found = self._asked(self._consumer.partitions_for_topic, topic)
+        if not found:
+            raise BrokerError(
+                f"topic {topic!r} does not exist on {self._settings.kafka}, or may not be read; "
+                "`onsight topics describe` shows what is there"
+            )
+        return sorted(found)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all that was there at the last `seek` has been read."""
+        return all(self._asked(self._consumer.position, place) >= end for place, end in self._ends.items())
+
+    def poll(self) -> list[Fetched]:
+        """The next records, after at most half a second none."""
+        return [
+            Fetched(
+                place.topic,
+                place.partition,
+                [record.key for record in records],
+                [record.value for record in records],
+                [len(record.headers) for record in records],
+                np.fromiter((record.offset for record in records), np.int64, len(records)),
+            )
+            for place, records in self._asked(self._consumer.poll, timeout_ms=POLL_MS).items()
+        ]
+
+    def commit(self, offsets: Mapping[str, Mapping[int, int]]) -> None:
+        """Show the group's lag to whoever watches it."""
+        from kafka import OffsetAndMetadata, TopicPartition
+
+        told = {
+            TopicPartition(topic, number): OffsetAndMetadata(at, "", -1)
+            for topic, partitions in offsets.items()
+            for number, at in partitions.items()
+        }
+        if told:
+            self._asked(self._consumer.commit, told)
