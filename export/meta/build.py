@@ -1,19 +1,18 @@
 """The meta-model as an ONNX graph under the contract."""
 
-from collections.abc import Mapping
-
-import numpy as np
 import onnx
 from onnx import TensorProto
 
 from export.graph import Graph, Value
+from export.meta.kept import keep
 from export.meta.model import Inputs, bounded, contexts, strangeness
 from export.meta.onnx_ops import OnnxOps
+from export.meta.parameters import Parameters
 from stream.artifact import INPUTS
 
 
-def build(parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """The graph with `parameters` in it, following version 1 of the model contract."""
+def build(parameters: Parameters) -> onnx.ModelProto:
+    """The graph with `parameters` in it (and beside it, to go on from), following version 1 of the model contract."""
     graph = Graph("onsight")
     ops = OnnxOps(graph, parameters)
     x = {name: graph.input(name, axes) for name, axes in INPUTS.items()}
@@ -38,7 +37,9 @@ def build(parameters: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     drop = ops.relu(strange - strangeness(ops, known, without, flat))
     share = drop + (graph.sum(drop, 1) * 1e-6 + 1e-30)
     graph.output("attribution", share / graph.sum(share, 1), ("B", "F"))
-    return graph.model()
+    model = graph.model()
+    keep(model, parameters)
+    return model
 
 
 def _without_each(graph: Graph, query: Value) -> Value:
