@@ -4,7 +4,7 @@ A run is a number of steps, not of seconds, and each step draws its tasks from t
 the same seed gives the same parameters, also when a run was stopped and taken up again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +20,7 @@ from export.loss import Weights, label_loss, zero_shot_loss
 from export.meta.apply import window_statistics
 from export.meta.ops import Array
 from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial
-from export.tasks.batches import Batch, Layout, draw_batch
+from export.tasks.batches import Batch, Layout, Replayed, draw_batch
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
@@ -61,16 +61,30 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+Tasks = Callable[..., Batch]  # `draw_batch` with what it draws from
 State = tuple[
     dict[str, Array], dict[str, Array], Array
 ]  # current parameters, their average, the optimiser's own
 REPORT_STEPS = 200
 
 
-def train(plan: Plan, sets: list[TaskSet], checkpoint: Checkpoint, report: Report) -> Parameters:
-    """Train, or go on from what `checkpoint` holds; returns the averaged parameters."""
-    parameters = initial(SIZES[plan.size], plan.seed)
-    parameters |= _context_scale(parameters, sets, plan)
+def train(
+    plan: Plan,
+    sets: list[TaskSet],
+    checkpoint: Checkpoint,
+    report: Report,
+    *,
+    start: Parameters | None = None,
+    replays: Sequence[Replayed] = (),
+) -> Parameters:
+    """Train, or go on from what `checkpoint` holds; returns the averaged parameters.
+
+    start:   the parameters of a trained model to go on from, in place of drawn ones
+    replays: what some of the tasks are replayed from, in place of `sets` and the priors
+    """
+    parameters = start or initial(SIZES[plan.size], plan.seed)
+    if start is None:
+        parameters |= _context_scale(parameters, sets, plan)
     is_label = {name: name.startswith(LABEL_PREFIXES) for name in parameters}
     for part, labels, steps, layouts in (
         ("zero-shot", False, plan.steps, LAYOUTS),
@@ -78,7 +92,9 @@ def train(plan: Plan, sets: list[TaskSet], checkpoint: Checkpoint, report: Repor
     ):
         trained = {name for name in parameters if is_label[name] == labels and name not in FIXED}
         phase = _Phase(part, plan, steps, layouts, labels)
-        parameters = phase.run(parameters, trained, sets, checkpoint, report)
+        parameters = phase.run(
+            parameters, trained, partial(draw_batch, sets, replays=replays), checkpoint, report
+        )
     return parameters
 
 
@@ -94,7 +110,7 @@ class _Phase:
         self,
         parameters: Parameters,
         trained: set[str],
-        sets: list[TaskSet],
+        tasks: Tasks,
         checkpoint: Checkpoint,
         report: Report,
     ) -> Parameters:
@@ -108,7 +124,7 @@ class _Phase:
         )
         start, state = checkpoint.load(self.part, state)
         seen: list[np.ndarray] = []
-        for number, batch in self._batches(sets, start):
+        for number, batch in self._batches(tasks, start):
             layout = self.layouts[number % len(self.layouts)]
             state, losses = _step(state, held, number, batch, layout, self)
             seen.append(losses)
@@ -119,13 +135,13 @@ class _Phase:
                 seen.clear()
         return {**held, **{name: np.asarray(value) for name, value in state[1].items()}}
 
-    def _batches(self, sets: list[TaskSet], start: int) -> Iterator[tuple[int, Batch]]:
+    def _batches(self, tasks: Tasks, start: int) -> Iterator[tuple[int, Batch]]:
         """Batches from step `start` on, drawn a few ahead."""
 
         def draw(number: int) -> Batch:
             rng = np.random.default_rng([self.plan.seed, self.labels, number])
             layout = self.layouts[number % len(self.layouts)]
-            return draw_batch(sets, layout, self.plan.recipe, rng, labels=self.labels)
+            return tasks(layout, self.plan.recipe, rng, labels=self.labels)
 
         with ThreadPoolExecutor(1) as pool:
             numbers = range(start, self.steps)

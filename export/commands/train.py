@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from export.commands.replays import SHARE, replays_of
+
 if TYPE_CHECKING:
     from export.tasks.sets import TaskSet
     from export.train import Plan, Progress
@@ -21,6 +23,19 @@ KEY = Path("~/.config/onsight/keys/private.pem")
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder of sets (.npz with train, test, test_labels, or .parquet with a column label); repeatable.",
 )
+@click.option(
+    "--replay",
+    "replays",
+    multiple=True,
+    metavar="STORE[=SHARE]",
+    help=f"Draw this share of the tasks from a store of `collect`; repeatable.  [default share: {SHARE}]",
+)
+@click.option(
+    "--from",
+    "origin",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Go on from this artifact's parameters; it must be signed by --key or by a key that onsight trusts.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The artifact's folder.")
 @click.option("--minutes", type=float, default=20.0, show_default=True, help="Sets the number of steps.")
 @click.option(
@@ -30,36 +45,63 @@ KEY = Path("~/.config/onsight/keys/private.pem")
     "--work", type=click.Path(path_type=Path), help="Checkpoints and curves.  [default: OUT.training]"
 )
 def command(
-    size: str, seed: int, tasks: tuple[Path, ...], out: Path, minutes: float, key: Path, work: Path | None
+    size: str,
+    seed: int,
+    tasks: tuple[Path, ...],
+    replays: tuple[str, ...],
+    origin: Path | None,
+    out: Path,
+    minutes: float,
+    key: Path,
+    work: Path | None,
 ) -> None:
     """Meta-train a model over many tasks and write it as a signed artifact.
 
     Tasks come from synthetic priors, from the tables that come with scikit-learn, and from the sets in --tasks
     folders, except those whose name has a CRC32 divisible by 5: they are kept for development. --minutes only sets
     the number of steps, so that a slower machine gives the same model later. A run that was stopped goes on where
-    it was.
+    it was. Tasks are replayed as they happened: an entity's window, its next events, and the rows that verdicts have
+    confirmed.
 
     \b
-    Example:  onsight-export train --minutes 10 --out my-model
-              onsight-export verify my-model
+    Examples:
+      onsight-export train --minutes 10 --out my-model
+      onsight-export train --from my-model --replay experience=0.4 --minutes 5 --out my-next-model
+      onsight-export verify my-model
     """
     from export.checkpoint import Checkpoint
     from export.meta.build import build
+    from export.meta.kept import take_up
     from export.package import read_private_key, write_artifact
     from export.train import LABEL_SHARE, STEPS_A_MINUTE, Plan, train
 
     private = read_private_key(key.expanduser())
     steps = max(1, round(minutes * STEPS_A_MINUTE))
-    plan = Plan(size=size, seed=seed, steps=steps, label_steps=max(1, round(steps * LABEL_SHARE)))
+    start = take_up(origin, private.public_key()) if origin else None
+    plan = Plan(
+        size=start.size if start else size,
+        seed=seed,
+        steps=steps,
+        label_steps=max(1, round(steps * LABEL_SHARE)),
+    )
     sets, development, sources = _sets(tasks)
+    mixed = replays_of(replays)
     work = work or out.with_name(f"{out.name}.training")
     history = _History(plan, work)
+    told = [*sources, *(one.told for one in mixed), *([start.told] if start else [])]
     names = ",".join(one.name for one in sets)
-    parameters = train(plan, sets, Checkpoint(work, f"{plan} {names}"), history.add)
+    parameters = train(
+        plan,
+        sets,
+        Checkpoint(work, f"{plan} {names} {told[len(sources) :]}"),
+        history.add,
+        start=start.parameters if start else None,
+        replays=[one.replay for one in mixed],
+    )
     history.close()
     model = build(parameters)
     recipe = {**_recipe(plan), "figures": _figures(model.SerializeToString(), development)}
-    write_artifact(out, model, private, name="onsight", version="1", recipe=recipe, sources=sources)
+    write_artifact(out, model, private, name="onsight", version="1", recipe=recipe, sources=told)
     click.echo(out)
 
 

@@ -1,7 +1,8 @@
 """Batches of tasks for training: groups of contexts of one set, in arrays of fixed shape."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class Rows:
     """One reference's rows before they are laid out; all [rows, F]."""
 
     window: np.ndarray
@@ -53,22 +54,69 @@ class _Rows:
     anomalous: np.ndarray
 
 
+class Group(Protocol):
+    """Contexts that have their columns and their kind of anomaly in common."""
+
+    @property
+    def variant(self) -> Variant: ...
+    def rows(self, anomalous: np.ndarray, rng: np.random.Generator) -> Rows:
+        """One context with its queries, those of the anomalies out of `anomalous` [rows, F]."""
+
+
+class Replayed(Protocol):
+    """Where real tasks come from that are mixed in; `share` of all groups are."""
+
+    @property
+    def share(self) -> float: ...
+    def draw(self, layout: Layout, recipe: Recipe, rng: np.random.Generator) -> Group: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Standard:
+    """A group of the standard mix: a set, real or synthetic, seen in a random way."""
+
+    variant: Variant
+    layout: Layout
+    recipe: Recipe
+
+    def rows(self, anomalous: np.ndarray, rng: np.random.Generator) -> Rows:
+        return _draw_rows(self.variant, anomalous, self.layout, self.recipe, rng)
+
+
 def draw_batch(
-    sets: list[TaskSet], layout: Layout, recipe: Recipe, rng: np.random.Generator, *, labels: bool = False
+    sets: list[TaskSet],
+    layout: Layout,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    *,
+    labels: bool = False,
+    replays: Sequence[Replayed] = (),
 ) -> Batch:
     """One batch; with `labels`, every reference holds one to ten confirmed anomalies, some confirmed normals too."""
     number = layout.groups * layout.contexts
     batch = _empty(layout, number)
-    for group in range(layout.groups):
-        variant = draw_variant(sets, recipe, layout.columns, rng)
-        known, asked = _halves(variant.anomalous, rng) if labels else (None, variant.anomalous)
-        for context in range(layout.contexts):
-            at = group * layout.contexts + context
-            rows = _draw_rows(variant, asked, layout, recipe, rng)
-            _lay_out(batch, at, variant, rows)
+    for at in range(0, number, layout.contexts):
+        replay = _choose(replays, rng)
+        if replay is None:
+            variant = draw_variant(sets, recipe, layout.columns, rng)
+            group: Group = _Standard(variant, layout, recipe)
+        else:
+            group = replay.draw(layout, recipe, rng)
+        everything = group.variant.anomalous
+        known, asked = _halves(everything, rng) if labels else (None, everything)
+        for context in range(at, at + layout.contexts):
+            _lay_out(batch, context, group.variant, group.rows(asked, rng))
             if known is not None:
-                _label(batch, at, known, rng)
+                _label(batch, context, known, rng)
     return batch
+
+
+def _choose(replays: Sequence[Replayed], rng: np.random.Generator) -> Replayed | None:
+    """What the next group is replayed from, if not from the standard mix."""
+    if not replays:
+        return None
+    share = np.cumsum([replay.share for replay in replays])
+    return (*replays, None)[int(np.searchsorted(share, rng.random(), side="right"))]
 
 
 def _empty(layout: Layout, number: int) -> Batch:
@@ -86,31 +134,31 @@ def _empty(layout: Layout, number: int) -> Batch:
 
 def _draw_rows(
     variant: Variant, anomalous: np.ndarray, layout: Layout, recipe: Recipe, rng: np.random.Generator
-) -> _Rows:
+) -> Rows:
     """Rows of one context: all of one kind, or, with peers, a window of an entity of its own."""
     size = layout.rows if rng.random() < 0.6 else int(rng.integers(FEWEST_ROWS, layout.rows + 1))
     if not layout.peers:
-        rows = _Rows(
-            _take(variant.train, size, rng),
+        rows = Rows(
+            take(variant.train, size, rng),
             variant.train[:0],
-            _take(variant.normal, layout.queries, rng),
-            _take(anomalous, layout.queries, rng),
+            take(variant.normal, layout.queries, rng),
+            take(anomalous, layout.queries, rng),
         )
         return _contaminated(rows, anomalous, recipe, rng)
     size = int(rng.integers(0, 9)) if rng.random() < 0.3 else size
     others = int(rng.integers(FEWEST_ROWS, layout.peers + 1)) if rng.random() < 0.9 else 0
-    rows = _Rows(
-        _take(variant.train, size, rng),
-        _take(variant.train, others, rng),
-        _take(variant.normal, layout.queries, rng),
-        _take(anomalous, layout.queries, rng),
+    rows = Rows(
+        take(variant.train, size, rng),
+        take(variant.train, others, rng),
+        take(variant.normal, layout.queries, rng),
+        take(anomalous, layout.queries, rng),
     )
     if rng.random() < recipe.entities:
         rows = (_shifted if rng.random() < 0.5 else _block)(variant, rows, rng)
     return _contaminated(rows, anomalous, recipe, rng)
 
 
-def _shifted(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
+def _shifted(variant: Variant, rows: Rows, rng: np.random.Generator) -> Rows:
     """Entities with a level and a width of their own in some columns; half of the anomalies are usual elsewhere."""
     number = variant.category == 0
     moves = number * (rng.random(len(number)) < rng.uniform(0.3, 1.0))
@@ -128,9 +176,9 @@ def _shifted(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
         return out.astype(np.float32)
 
     own, crowd, elsewhere = entity(1), entity(max(len(rows.peers), 1)), entity(len(rows.anomalous))
-    foreign = put(_take(variant.normal, len(rows.anomalous), rng), *elsewhere)
+    foreign = put(take(variant.normal, len(rows.anomalous), rng), *elsewhere)
     usual = rng.random((len(rows.anomalous), 1)) < rng.choice([0.0, 0.5, 1.0])
-    return _Rows(
+    return Rows(
         put(rows.window, *own),
         put(rows.peers, *crowd) if len(rows.peers) else rows.peers,
         put(rows.normal, *own),
@@ -138,7 +186,7 @@ def _shifted(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
     )
 
 
-def _block(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
+def _block(variant: Variant, rows: Rows, rng: np.random.Generator) -> Rows:
     """An entity is a stretch of one column's values; anomalies are real ones or normal rows of elsewhere."""
     column = int(rng.integers(variant.train.shape[1]))
     middle = np.nan_to_num(variant.train[rng.integers(len(variant.train)), column])
@@ -149,28 +197,28 @@ def _block(variant: Variant, rows: _Rows, rng: np.random.Generator) -> _Rows:
         return part[order[: max(8, int(len(part) * share))]]
 
     far = np.argsort(-np.abs(np.nan_to_num(variant.normal[:, column]) - middle), kind="stable")
-    foreign = _take(variant.normal[far[: len(far) // 2 + 1]], len(rows.anomalous), rng)
+    foreign = take(variant.normal[far[: len(far) // 2 + 1]], len(rows.anomalous), rng)
     usual = rng.random((len(rows.anomalous), 1)) < rng.choice([0.0, 0.5, 1.0])
-    return _Rows(
-        _take(near(variant.train), len(rows.window), rng),
+    return Rows(
+        take(near(variant.train), len(rows.window), rng),
         rows.peers,
-        _take(near(variant.normal), len(rows.normal), rng),
+        take(near(variant.normal), len(rows.normal), rng),
         np.where(usual, foreign, rows.anomalous),
     )
 
 
-def _contaminated(rows: _Rows, anomalous: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> _Rows:
+def _contaminated(rows: Rows, anomalous: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> Rows:
     """At times some rows of the window are anomalies that nobody has noticed."""
     if rng.random() >= recipe.contaminated:
         return rows
     number = int(rng.uniform(0, recipe.contamination) * len(rows.window))
     kinds = anomalous if rng.random() < 0.5 else anomalous[:4]
     window = rows.window.copy()
-    window[rng.permutation(len(window))[:number]] = _take(kinds, number, rng)
-    return _Rows(window, rows.peers, rows.normal, rows.anomalous)
+    window[rng.permutation(len(window))[:number]] = take(kinds, number, rng)
+    return Rows(window, rows.peers, rows.normal, rows.anomalous)
 
 
-def _lay_out(batch: Batch, at: int, variant: Variant, rows: _Rows) -> None:
+def _lay_out(batch: Batch, at: int, variant: Variant, rows: Rows) -> None:
     width, size, others = variant.train.shape[1], len(rows.window), len(rows.peers)
     batch.window[at, :width, :size] = rows.window.T
     batch.window_mask[at, :size] = 1
@@ -193,7 +241,7 @@ def _label(batch: Batch, at: int, known: np.ndarray, rng: np.random.Generator) -
     if rng.random() < 0.3:
         label[:] = -(mask * (rng.random(len(mask)) < rng.uniform(0, 0.3)))
     rows[:, -number:] = 0
-    rows[: known.shape[1], -number:] = _take(known, number, rng).T
+    rows[: known.shape[1], -number:] = take(known, number, rng).T
     mask[-number:], label[-number:] = 1, 1
 
 
@@ -202,7 +250,7 @@ def _halves(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
     return rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]
 
 
-def _take(rows: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+def take(rows: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
     """`number` random rows, each once where there are enough."""
     if number <= len(rows):
         return rows[rng.permutation(len(rows))[:number]]
