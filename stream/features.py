@@ -4,19 +4,23 @@ import numpy as np
 
 from stream.counts import Counts
 from stream.events import EventBatch
-from stream.profile import Feature, Profile
+from stream.feature import DAY, Feature
+from stream.feedback import Feedback
+from stream.profile import Profile
 from stream.records import Record
-
-DAY = 86_400.0
 
 
 class Features:
-    """One partition's feature state (the rate counters), and the one step that makes rows of events."""
+    """One partition's feature state (the rate counters), and the one step that makes rows of events.
+
+    `feedback` is the partition's, of which features of kind verdicts tell; None: nobody gives any.
+    """
 
     prefix = b"c"
 
-    def __init__(self, profile: Profile, max_keys: int, epoch: int) -> None:
+    def __init__(self, profile: Profile, max_keys: int, epoch: int, feedback: Feedback | None = None) -> None:
         self.profile = profile
+        self._feedback = Feedback(profile.columns, len(profile.judged)) if feedback is None else feedback
         self._counts = {
             index: Counts(self.prefix + bytes((index,)), feature.seconds, max_keys, epoch)
             for index, feature in enumerate(profile.features)
@@ -46,6 +50,8 @@ class Features:
             return transform(feature, since)
         if feature.kind == "rate":
             return transform(feature, self._rate(self._counts[index], feature, batch))
+        if feature.kind == "verdicts":
+            return transform(feature, self._verdicts(feature, batch))
         return transform(feature, batch.numbers[feature.field or ""])
 
     def _rate(self, counts: Counts, feature: Feature, batch: EventBatch) -> np.ndarray:
@@ -59,6 +65,19 @@ class Features:
         keys = [str(value) for value in code[known].astype(np.int64).tolist()]
         rate[known] = counts.on_batch(keys, batch.time[known], batch.offset[known])
         return rate
+
+    def _verdicts(self, feature: Feature, batch: EventBatch) -> np.ndarray:
+        """What the value is known for: fading counts of verdicts, or the share that confirmed, among one more."""
+        path = feature.field or ""
+        field, code = self.profile.judged.index(path), batch.codes[path]
+
+        def given(label: int) -> np.ndarray:
+            return self._feedback.known_for(field, label, code, batch.time, feature.seconds)
+
+        if feature.of == "dismissed":
+            return given(-1)
+        confirmed = given(1)
+        return confirmed / (confirmed + given(-1) + 1.0) if feature.of == "share" else confirmed
 
     def close_epoch(self) -> None:
         for counts in self._counts.values():

@@ -4,8 +4,10 @@ They are part of the partition's state and go into its changelog, each as a reco
 """
 
 import struct
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import orjson
@@ -15,8 +17,10 @@ from stream.records import Record
 from stream.versioned import unpack_head
 
 VERSION = 1
-MOST = 4096  # verdicts kept, the newest
-SHARE = 32  # rows of each label among the peers
+MOST = 16_384  # verdicts kept, the newest
+SHARE = 128  # rows of each label among the peers
+LEAST = 8  # rows that there is room for, of each label
+OF_ONE = 64  # verdicts of each label that count for one value, the newest
 _HEAD = struct.Struct("<BqbdH")
 _HEARD = b"h"
 _ONE = b"v"
@@ -38,10 +42,9 @@ class Judged:
 
 
 class Feedback:
-    """The newest verdicts by their subject.
+    """The newest verdicts by their subject, in the order in which they were applied.
 
-    heard:    by partition of the verdicts topic, the offset up to which all are applied
-    labelled: rows of the newest verdicts, as many confirmed as dismissed ones at most
+    heard: by partition of the verdicts topic, the offset up to which all are applied
     """
 
     prefix = b"v"
@@ -51,9 +54,11 @@ class Feedback:
         self._columns, self._fields, self._most, self._share = columns, fields, most, share
         self._judged: dict[str, Judged] = {}
         self._next = 0
+        # By field and label, then by the value's code, when the verdicts on it were given, by subject.
+        self._given: defaultdict[tuple[int, int], dict[float, dict[str, float]]] = defaultdict(dict)
+        self._labelled: Peers | None = None
         self._changed: dict[str, None] = {}
         self._heard_changed = False
-        self._publish()
 
     def __len__(self) -> int:
         return len(self._judged)
@@ -67,37 +72,60 @@ class Feedback:
 
     def add(self, subject: str, label: int, at: float, row: np.ndarray, codes: np.ndarray) -> None:
         """Keep a verdict in the place of an older one on the same subject; the oldest above the bound goes."""
-        self._judged.pop(subject, None)
-        self._judged[subject] = Judged(self._next, label, at, row, codes)
+        self._drop(subject)
+        self._put(subject, Judged(self._next, label, at, row, codes))
         self._next += 1
         self._changed[subject] = None
         while len(self._judged) > self._most:
             gone = next(iter(self._judged))
-            del self._judged[gone]
+            self._drop(gone)
             self._changed[gone] = None
-        self._publish()
 
-    def _publish(self) -> None:
-        newest = sorted(self._judged.values(), key=lambda judged: -judged.serial)
-        known = [judged for judged in newest if not np.isnan(judged.row).all()]
-        rows = [
-            judged for label in (1, -1) for judged in [j for j in known if j.label == label][: self._share]
-        ]
-        room = 2 * self._share if rows else 0  # two shapes only: the model is bound anew for each
-        self.labelled = Peers(
+    def _put(self, subject: str, judged: Judged) -> None:
+        self._judged[subject] = judged
+        self._labelled = None
+        for field, code in enumerate(judged.codes.tolist()):
+            if code == code:
+                self._given[field, judged.label].setdefault(code, {})[subject] = judged.at
+
+    def _drop(self, subject: str) -> None:
+        judged = self._judged.pop(subject, None)
+        if judged is None:
+            return
+        self._labelled = None
+        for field, code in enumerate(judged.codes.tolist()):
+            given = self._given[field, judged.label].get(code, {})
+            given.pop(subject, None)
+            if not given:
+                self._given[field, judged.label].pop(code, None)
+
+    @property
+    def labelled(self) -> Peers:
+        """Rows of the newest verdicts, at most SHARE of each label; the same object until one more is applied."""
+        if self._labelled is None:
+            known = [judged for judged in reversed(self._judged.values()) if not np.isnan(judged.row).all()]
+            confirmed, dismissed = (
+                list(islice((judged for judged in known if judged.label == label), self._share))
+                for label in (1, -1)
+            )
+            self._labelled = self._filled(confirmed, dismissed)
+        return self._labelled
+
+    def _filled(self, confirmed: list[Judged], dismissed: list[Judged]) -> Peers:
+        """Few shapes, as the model is bound anew for each: room for a power of two of each label, or for none."""
+        rows = [*confirmed, *dismissed]
+        most = max(len(confirmed), len(dismissed))
+        room = 2 * max(LEAST, 1 << (most - 1).bit_length()) if rows else 0
+        peers = Peers(
             np.zeros((room, self._columns), np.float32),
             np.zeros(room, np.float32),
             np.zeros(room, np.float32),
         )
         for place, judged in enumerate(rows):
-            self.labelled.rows[place] = judged.row
-            self.labelled.mask[place] = 1
-            self.labelled.label[place] = judged.label
-        self._values: list[dict[float, list[Judged]]] = [{} for _ in range(self._fields)]
-        for judged in newest:
-            for values, code in zip(self._values, judged.codes.tolist(), strict=True):
-                if code == code:
-                    values.setdefault(code, []).append(judged)
+            peers.rows[place] = judged.row
+            peers.mask[place] = 1
+            peers.label[place] = judged.label
+        return peers
 
     def known_for(
         self, field: int, label: int, code: np.ndarray, time: np.ndarray, seconds: float
@@ -106,14 +134,18 @@ class Feedback:
 
         Each fades evenly, from 1 to 0 in that time. `code`: float32 [B], NaN gives NaN; `time`: float64 [B].
         """
-        values = self._values[field]
+        given = self._given[field, label]
         result = np.where(np.isnan(code), np.nan, 0.0)
-        for event, one in enumerate(code.tolist() if values else []):
-            for judged in values.get(one, ()):
-                if judged.label == label:
-                    age = max(0.0, float(time[event]) - judged.at)
-                    result[event] += max(0.0, 1.0 - age / seconds)
+        for event, one in enumerate(code.tolist() if given else []):
+            if one in given:
+                now = float(time[event])
+                result[event] = sum(_weight(now, at, seconds) for at in _newest(given[one]))
         return result
+
+    def count(self, field: int, label: int, code: float, time: float, seconds: float) -> int:
+        """How many verdicts `known_for` weighs for one event."""
+        given = self._given[field, label].get(code, {})
+        return sum(_weight(time, at, seconds) > 0 for at in _newest(given))
 
     def changes(self) -> list[Record]:
         """The verdicts applied since the last call, tombstones of the forgotten, and how far was heard."""
@@ -136,17 +168,30 @@ class Feedback:
 
     def restore(self, records: Mapping[bytes, bytes | None]) -> None:
         """Read a run of records back, the newest of each key. Raises StateError for another version."""
+        found = dict(self._judged)
         for key, value in records.items():
             if key[1:2] == _HEARD:
                 unpack_head(struct.Struct("<B"), value or b"", VERSION, "the verdicts' offsets")
                 self.heard = dict(orjson.loads((value or b"")[1:]))
                 continue
             subject = key[2:].decode()
-            self._judged.pop(subject, None)
+            found.pop(subject, None)
             if value is not None:
                 serial, label, at, columns = unpack_head(_HEAD, value, VERSION, "a verdict")
                 numbers = np.frombuffer(value, "<f4", offset=_HEAD.size).astype(np.float32)
-                self._judged[subject] = Judged(serial, label, at, numbers[:columns], numbers[columns:])
-        self._judged = dict(sorted(self._judged.items(), key=lambda item: item[1].serial))
+                found[subject] = Judged(serial, label, at, numbers[:columns], numbers[columns:])
+        self._judged.clear()
+        self._given.clear()
+        for subject, judged in sorted(found.items(), key=lambda item: item[1].serial):
+            self._put(subject, judged)
+        self._labelled = None
         self._next = max((judged.serial + 1 for judged in self._judged.values()), default=0)
-        self._publish()
+
+
+def _newest(given: dict[str, float]) -> Iterable[float]:
+    return islice(reversed(given.values()), OF_ONE)
+
+
+def _weight(now: float, at: float, seconds: float) -> float:
+    """Of a verdict given `at`; one given after the event is as fresh as can be."""
+    return max(0.0, 1.0 - max(0.0, now - at) / seconds)

@@ -10,15 +10,17 @@ declared alert budget when p <= threshold:
   those there are about ln(n / 512) among n events, so a new stream alerts from its second epoch on and yet
   spends only a few alerts while it is learning. A token bucket (`budget`) keeps floods inside the budget.
 
-Repeats of an entity fold into its latest alert (`suppression`) and cost no budget.
+Repeats of an entity fold into its latest alert (`suppression`) and cost no budget; events like alerts that were
+dismissed need to be stranger by as much as such alerts are rarely right (`calm`).
 
 The reference is frozen within an epoch (512 offsets of the partition) and grows in `close_epoch`, so where
 batches begin and end changes nothing.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +43,14 @@ _HEAD = struct.Struct("<Bdd")
 _SCORED = np.dtype([("score", "<f4"), ("time", "<f8")])
 
 
+Precision: TypeAlias = Callable[[NDArray[np.intp]], NDArray[np.float64]]
+
+
+def certain(events: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The precision of alerts that nobody has judged."""
+    return np.ones(len(events))
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     p_value: NDArray[np.float64]  # [B]
@@ -53,7 +63,7 @@ class Judgement:
 class Policy:
     """One partition's running calibration, budget and suppression.
 
-    `share`: this partition's part of the daily budget, 1 / partitions. `alerts`, `folded` and `over_budget`
+    `share`: this partition's part of the daily budget, 1 / partitions. `alerts`, `folded`, `over_budget` and `calmed`
     count since the start, for metrics; they are not part of the state.
     """
 
@@ -69,19 +79,26 @@ class Policy:
         self._chunks: list[tuple[int, Chunk]] = []
         self._changed = False
         self._threshold: tuple[float, int] | None = None  # and calibration levels; None: to be worked out
-        self.alerts = self.folded = self.over_budget = 0
+        self.alerts = self.folded = self.over_budget = self.calmed = 0
 
     def on_batch(
-        self, score: NDArray[np.float32], time: NDArray[np.float64], entity: Sequence[str]
+        self,
+        score: NDArray[np.float32],
+        time: NDArray[np.float64],
+        entity: Sequence[str],
+        precision: Precision = certain,
     ) -> Judgement:
-        """Judge events of one epoch: score [B] in [0, 1], time [B] in seconds since 1970, entity [B]."""
+        """Judge events of one epoch: score [B] in [0, 1], time [B] in seconds since 1970, entity [B].
+
+        precision: that of alerts like those on some events [K], above 0 and at most 1; the threshold shrinks by it
+        """
         threshold, depth = self._thresholds()
         p_value = self._calibration.p_value(score, depth)
         self._await_close(score, time)
         alert = np.zeros(len(score), bool)
         severity: list[str] = []
         related: list[Related] = []
-        for index in np.flatnonzero(p_value <= threshold).tolist():
+        for index in self._strange(p_value, threshold, precision):
             rank = _rank(p_value[index], threshold)
             folded = self._admit(entity[index], float(time[index]), rank)
             if folded is not None:
@@ -89,6 +106,16 @@ class Policy:
                 severity.append(SEVERITIES[rank])
                 related.append(folded)
         return Judgement(p_value, threshold, alert, tuple(severity), tuple(related))
+
+    def _strange(self, p_value: NDArray[np.float64], threshold: float, precision: Precision) -> list[int]:
+        """The events inside the budget, less those like dismissed alerts."""
+        within = np.flatnonzero(p_value <= threshold)
+        if not len(within):
+            return []
+        kept = within[p_value[within] <= threshold * precision(within)]
+        self.calmed += len(within) - len(kept)
+        found: list[int] = kept.tolist()
+        return found
 
     def close_epoch(self) -> None:
         """What is pending joins the reference, and episodes that are over are forgotten."""

@@ -14,6 +14,7 @@ from stream.wording import HIDDEN, MISSING, Value, measured, natural, plain, rea
 MOST = 3  # reasons, and rows of evidence
 LEAST_SHARE = 0.05
 FEW = 5  # earlier events; with fewer, an entity is compared with its peers
+NOTHING: Mapping[str, tuple[int, int]] = {}
 CAP = 10.0  # robust deviations, beyond which rows are equally far
 
 
@@ -35,6 +36,7 @@ class _Scene:
     row: NDArray[np.float32]  # [F]
     context: NDArray[np.float32]  # [K, F], without padding
     own: bool
+    given: Mapping[str, tuple[int, int]]
 
     def columns(self, index: int) -> slice:
         """Columns of a feature."""
@@ -49,7 +51,9 @@ class _Scene:
         feature, raw, columns = self.profile.features[index], self.raw(index), self.columns(index)
         past = natural(feature, self.context[:, columns])
         value = measured(feature, raw, self.row[columns])
-        return Look(feature, raw, value, past[~np.isnan(past)], len(past), self.own, self.profile.noun)
+        given = self.given.get(feature.name, (0, 0))
+        known = past[~np.isnan(past)]
+        return Look(feature, raw, value, known, len(past), self.own, self.profile.noun, given)
 
 
 def explain(
@@ -62,15 +66,17 @@ def explain(
     peers: NDArray[np.float32],
     peers_mask: NDArray[np.float32],
     attribution: NDArray[np.float32],
+    given: Mapping[str, tuple[int, int]] = NOTHING,
 ) -> tuple[tuple[Reason, ...], tuple[Mapping[str, str], ...]]:
     """At most three reasons, the weightiest first, and at most three context rows as readable values.
 
     fields: the event's values by path; row [F]: its columns; window [R, F] with mask [R] and peers [P, F]
-    with peers_mask [P]: its context; attribution [F]. What is masked appears in none of them.
+    with peers_mask [P]: its context; attribution [F]; given: of features of kind verdicts, how many confirmed
+    and dismissed what they look at. What is masked appears in none of them.
     """
     mine, theirs = window[mask > 0], peers[peers_mask > 0]
     own = len(mine) >= FEW or not len(theirs)
-    scene = _Scene(profile, fields, row, mine if own else theirs, own)
+    scene = _Scene(profile, fields, row, mine if own else theirs, own, given)
     weight = np.where(np.isfinite(attribution), attribution, 0.0).astype(np.float64)
     share = np.bincount(np.asarray(profile.column_owner), weight, len(profile.features))
     weightiest = [i for i in np.argsort(-share, kind="stable")[:MOST].tolist() if share[i] >= LEAST_SHARE]

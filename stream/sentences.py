@@ -8,7 +8,7 @@ from textwrap import shorten
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.profile import Feature
+from stream.feature import Feature
 from stream.wording import DAY, clock, duration, number, readable, times
 
 MUCH = 1.5  # times the median, or its inverse: from here on the ratio is worth telling
@@ -29,6 +29,7 @@ class Look:
     rows: int  # of the context, those with missing values too
     own: bool  # the context is the entity's own window; else its peers
     noun: str  # of the entity
+    given: tuple[int, int] = (0, 0)  # verdicts: how many confirmed and dismissed
 
     @cached_property
     def median(self) -> float:
@@ -145,6 +146,20 @@ def _rate(look: Look) -> str:
     return f"{about}{count} {name}{_typically(look)}"
 
 
+def _verdicts(look: Look) -> str:
+    """The counts themselves; the value fades with time."""
+    path = look.feature.field or ""
+    if np.isnan(look.value):
+        return f"{path} is missing, so no verdict is known for it"
+    confirmed, dismissed = look.given
+    parts = []
+    if confirmed or not dismissed:
+        parts.append(f"{confirmed or 'no'} confirmed {'anomaly' if confirmed == 1 else 'anomalies'}")
+    if dismissed:
+        parts.append(f"{dismissed} dismissed {'alert' if dismissed == 1 else 'alerts'}")
+    return f"{path} {_short(str(look.raw))} had {' and '.join(parts)} in the last {duration(look.feature.seconds)}"
+
+
 def _typically(look: Look) -> str:
     if not len(look.past):
         return ""
@@ -182,4 +197,5 @@ _SENTENCES: dict[str, Callable[[Look], str]] = {
     "elapsed": _elapsed,
     "rate": _rate,
     "time_of_day": _time_of_day,
+    "verdicts": _verdicts,
 }

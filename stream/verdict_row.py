@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from stream.columns import Codes, code_column
-from stream.features import DAY, transform
-from stream.profile import Feature, Profile
+from stream.feature import DAY, Feature
+from stream.features import transform
+from stream.profile import Profile
 
 
 def row_of(profile: Profile, features: Mapping[str, object]) -> np.ndarray:
@@ -19,10 +20,15 @@ def row_of(profile: Profile, features: Mapping[str, object]) -> np.ndarray:
     return row
 
 
+def codes_of(profile: Profile, event: Mapping[str, object]) -> np.ndarray:
+    """float32 [V], of the fields that features of kind `verdicts` look at; NaN where the verdict has none."""
+    return np.array([code_of(event.get(path)) for path in profile.judged], np.float32)
+
+
 def code_of(value: object) -> float:
     """The code of a category's value, NaN where it has none."""
     codes = code_column([value], Codes())
-    return float("nan") if codes is None else float(codes[0])
+    return np.nan if codes is None else float(codes[0])
 
 
 def _columns(feature: Feature, value: object) -> np.ndarray | float:

@@ -115,24 +115,27 @@ class Windows:
         self.count[at.slot] = count + 1
         self.time[at.slot] = time
 
-    def judge(self, offset: int, label: int, entity: str | None = None) -> bool:
-        """Label the row of the event at a source offset; whether it is still in its window.
+    def judge(self, offset: int, label: int, entity: str | None = None) -> np.ndarray | None:
+        """Label the row of the event at a source offset; float32 [F], a copy of it, None if it has left its window.
 
         `entity` None: nobody may know it, and all windows are searched.
         """
         slot = None if entity is None else self.slots.look_up(entity)
         if entity is not None and slot is None:
-            return False
+            return None
         within = slice(None) if slot is None else slice(slot, slot + 1)
         # Rows that were never written have a place, too: 0.
         present = np.arange(self.rows) < self.count[within, None]
         found, ring = np.nonzero((self.place_of[within] == offset & LOW) & present)
-        for chosen, row in zip((found + (slot or 0)).tolist(), ring.tolist(), strict=True):
-            self.label[chosen, row] = label
-            self._labelled = True
-            self._dirty[chosen, row // self.block] = True
-            self._touched.append(np.array([chosen]))
-        return len(found) > 0
+        if not len(found):
+            return None
+        chosen, row = int(found[0]) + (slot or 0), int(ring[0])
+        self.label[chosen, row] = label
+        self._labelled = True
+        self._dirty[chosen, row // self.block] = True
+        self._touched.append(np.array([chosen]))
+        own: np.ndarray = self.row[chosen, row].copy()
+        return own
 
     def close_epoch(self) -> None:
         """Evict the least recently seen entities above the bound."""

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.profile import Feature
+from stream.feature import Feature
 
 DAY = 86_400.0
 HIDDEN = "***"

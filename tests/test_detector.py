@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.alerts import Source
-from stream.detector import Decisions, Detector
+from stream.decisions import Decisions
+from stream.detector import Detector
 from stream.epochs import EPOCH
 from stream.errors import StateError
 from stream.events import EventBatch, decode

@@ -1,5 +1,7 @@
 """What a verdict does to the next score: each effect alone, its outcomes, and after a crash."""
 
+from collections import Counter
+
 import numpy as np
 import orjson
 from card_stream import events, profile, scorer
@@ -37,18 +39,31 @@ def rest(detector: Detector) -> np.ndarray:
 
 
 def outcome(detector: Detector, *verdicts: Verdict) -> dict[str, int]:
+    """How many had which outcome."""
     start = detector.feedback.heard.get(0, -1) + 1
-    return dict(detector.on_verdicts([Heard(0, start + n, verdict) for n, verdict in enumerate(verdicts)]))
+    counted = detector.on_verdicts([Heard(0, start + n, verdict) for n, verdict in enumerate(verdicts)])
+    return dict(sum((Counter({which: count}) for (_, which), count in counted.items()), Counter()))
 
 
 def test_a_judged_row_changes_the_next_score_of_its_entity_only() -> None:
+    """The first effect alone: in its window, and not among the peers."""
     before, after = fed(), fed()
     offset = COUNT - 21
-    assert outcome(after, on(offset)) == {"applied": 1}
-    assert not len(after.feedback.labelled.rows), "without features it joins no peers"
+    assert after.windows.judge(offset, 1, BATCH.entity[offset]) is not None
     changed = np.flatnonzero(rest(before) != rest(after))
     names = [BATCH.entity[COUNT - 20 + event] for event in changed.tolist()]
     assert set(names) == {BATCH.entity[offset]}
+
+
+def test_what_a_verdict_does_not_tell_is_taken_from_the_window() -> None:
+    detector = fed()
+    offset = COUNT - 21
+    assert outcome(detector, on(offset)) == {"applied": 1}
+    amount = orjson.loads(events(COUNT)[offset][1])["amount"]
+    assert np.isclose(detector.feedback.labelled.rows[0, 0], np.log1p(amount))
+    elsewhere = Source("cards", 3)
+    outcome(detector, on(1, source=elsewhere))
+    assert detector.feedback.labelled.mask.sum() == 1, "of another partition's event nothing is known"
 
 
 def test_labelled_peers_change_the_score_of_others() -> None:

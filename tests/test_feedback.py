@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.feedback import Feedback
+from stream.feedback import OF_ONE, Feedback
 
 verdicts = st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1, -1]), st.integers(0, 3)), max_size=40)
 
@@ -45,9 +45,33 @@ def test_labelled_rows_are_the_newest_and_balanced() -> None:
     for subject in range(10):
         add(feedback, subject, 1, subject)
     add(feedback, "other", -1, 50)
-    assert feedback.labelled.rows[:, 0].tolist() == [9, 8, 50, 0]
-    assert feedback.labelled.mask.tolist() == [1, 1, 1, 0]
-    assert feedback.labelled.label.tolist() == [1, 1, -1, 0]
+    labelled = feedback.labelled
+    present = labelled.mask > 0
+    assert labelled.rows[present, 0].tolist() == [9, 8, 50]
+    assert labelled.label[present].tolist() == [1, 1, -1]
+    assert not labelled.label[~present].any()
+    assert feedback.labelled is labelled, "made anew only when a verdict was applied"
+
+
+def test_rows_come_in_few_shapes() -> None:
+    feedback = Feedback(2, 1, 1000, share=100)
+    shapes = set()
+    for subject in range(300):
+        add(feedback, subject, 1 - 2 * (subject % 3 == 0), subject)
+        shapes.add(len(feedback.labelled.rows))
+    assert shapes == {16, 32, 64, 128, 256}
+    assert feedback.labelled.mask.sum() == 200
+
+
+def test_the_newest_of_a_value_count() -> None:
+    feedback = Feedback(2, 1)
+    for subject in range(OF_ONE + 9):
+        add(feedback, subject, 1, 7, at=10.0)
+    code, time = np.array([7], np.float32), np.array([10.0])
+    assert feedback.known_for(0, 1, code, time, 5.0)[0] == OF_ONE
+    assert feedback.count(0, 1, 7.0, 10.0, 5.0) == OF_ONE
+    assert feedback.count(0, 1, 7.0, 16.0, 5.0) == 0
+    assert feedback.count(0, -1, 7.0, 10.0, 5.0) == feedback.count(0, 1, 8.0, 10.0, 5.0) == 0
 
 
 def test_a_changed_mind_replaces_and_verdicts_fade() -> None:

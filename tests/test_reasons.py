@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stream.profile import Feature, Profile, parse
+from stream.feature import Feature
+from stream.profile import Profile, parse
 from stream.reasons import Reason, explain
 
 PROFILE = parse(

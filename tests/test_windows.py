@@ -132,8 +132,10 @@ def test_a_row_is_judged_by_its_offset_and_stays_so_after_a_restart() -> None:
 def test_a_judged_row_leaves_with_its_label() -> None:
     windows = Windows(ROWS, 1, 10, EPOCH)
     step(windows, ["x"], np.zeros((1, 1), np.float32), np.zeros(1), np.zeros(1, np.int64))
-    assert not Windows(ROWS, 1, 10, EPOCH).judge(0, 1), "an empty row is nobody's"
-    assert windows.judge(0, 1, "x")
+    assert Windows(ROWS, 1, 10, EPOCH).judge(0, 1) is None, "an empty row is nobody's"
+    judged = windows.judge(0, 1, "x")
+    assert judged is not None
+    assert judged.tolist() == [0.0]
     step(windows, ["x"] * ROWS, np.zeros((ROWS, 1), np.float32), np.zeros(ROWS), np.arange(1, ROWS + 1))
     context, _ = step(windows, ["x"], np.zeros((1, 1), np.float32), np.zeros(1), np.array([ROWS + 1]))
     assert not context.label.any()

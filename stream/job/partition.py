@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from stream.alerts import Alert
-from stream.detector import Decisions, Detector
+from stream.decisions import Decisions
+from stream.detector import Detector
 from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
