@@ -51,8 +51,11 @@ class PeerSample:
         self.peers = self._publish()
 
     def _publish(self) -> Peers:
-        mask = (np.arange(self.size) < self._total).astype(np.float32)
-        return Peers(self._rows.copy(), mask, np.zeros(self.size, np.float32))
+        """Newest first: the nearest rows mostly come early then, and a model that looks for them has less to swap."""
+        number = np.arange(self.size)
+        mask = (number < self._total).astype(np.float32)
+        newest_first = (self._total - 1 - number) % max(self.size, 1)
+        return Peers(self._rows[newest_first], mask, np.zeros(self.size, np.float32))
 
     def on_batch(self, rows: np.ndarray, offset: np.ndarray) -> None:
         """Draw from feature rows (float32 [B, F]) at their offsets (int64 [B], of one epoch); they wait for its end."""

@@ -47,7 +47,7 @@ def test_an_event_joins_if_its_own_offset_is_drawn(first: int, steps: set[int]) 
     sample.on_batch(np.arange(len(offset), dtype=np.float32)[:, None], offset)
     sample.close_epoch()
     joined = np.flatnonzero(drawn(offset) < FILLING)
-    assert sample.peers.rows[: len(joined), 0].tolist() == joined.tolist()
+    assert sample.peers.rows[: len(joined), 0].tolist() == joined[::-1].tolist()
     assert sample.peers.mask.sum() == len(joined)
 
 
