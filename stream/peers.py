@@ -1,7 +1,8 @@
 """A bounded uniform sample of a partition's recent events, so that an entity's first event has a context.
 
 Which events join is decided by a hash of their offset, and they join between epochs only: neither chance nor the
-size of a batch has a part in it.
+size of a batch has a part in it. Once the sample is full they wait until they renew half of it, since whatever a
+model works out from the peers alone is worked out anew for each sample.
 """
 
 import struct
@@ -70,8 +71,8 @@ class PeerSample:
             self._dirty_pending = True
 
     def close_epoch(self) -> None:
-        """Let the rows that wait join the sample."""
-        if not self._pending:
+        """Let the rows that wait join the sample, if it is not full or they are half of it."""
+        if not self._pending or (self._total >= self.size and 2 * len(self._pending) < self.size):
             return
         for row in self._pending:
             self._rows[self._total % self.size] = row
