@@ -143,7 +143,8 @@ class Partition:
                 upto, owed, self._owed = self.detector.offset, self._owed, []
                 self._watch.start()
                 records, self._unwritten = self.detector.changes(), 0
-                self._watch.lap("changes")
+                if records:
+                    self._watch.lap("changes")
             began = time.perf_counter()
             await asyncio.gather(*owed)
             if records:
