@@ -1,5 +1,7 @@
 """A day's alert budget as a token bucket on event time."""
 
+from collections import deque
+
 DAY = 86_400.0
 
 
@@ -16,6 +18,7 @@ class Budget:
         self._capacity = max(1.0, per_day / 2)
         self.tokens = self._capacity
         self.clock = -float("inf")  # latest event time that was asked for, seconds since 1970
+        self._taken: deque[float] = deque()  # event times of the last day's; not part of the state
 
     def take(self, time: float) -> bool:
         """Spend one alert at event time `time` (seconds since 1970); False: the budget is used up."""
@@ -28,4 +31,12 @@ class Budget:
         if self.tokens < 1:
             return False
         self.tokens -= 1
+        self._taken.append(time)
         return True
+
+    @property
+    def use(self) -> float:
+        """What was spent in the last day of event time, as a share of a day's budget; since the start at most."""
+        while self._taken and self._taken[0] <= self.clock - DAY:
+            self._taken.popleft()
+        return len(self._taken) / self._per_day

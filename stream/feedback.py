@@ -5,7 +5,7 @@ They are part of the partition's state and go into its changelog, each as a reco
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -103,13 +103,15 @@ class Feedback:
     def labelled(self) -> Peers:
         """Rows of the newest verdicts, at most SHARE of each label; the same object until one more is applied."""
         if self._labelled is None:
-            known = [judged for judged in reversed(self._judged.values()) if not np.isnan(judged.row).all()]
-            confirmed, dismissed = (
-                list(islice((judged for judged in known if judged.label == label), self._share))
-                for label in (1, -1)
-            )
+            confirmed, dismissed = (list(islice(self._rows(label), self._share)) for label in (1, -1))
             self._labelled = self._filled(confirmed, dismissed)
         return self._labelled
+
+    def _rows(self, label: int) -> Iterator[Judged]:
+        """The newest first, those of which nothing is known left out."""
+        for judged in reversed(self._judged.values()):
+            if judged.label == label and not np.isnan(judged.row).all():
+                yield judged
 
     def _filled(self, confirmed: list[Judged], dismissed: list[Judged]) -> Peers:
         """Few shapes, as the model is bound anew for each: room for a power of two of each label, or for none."""

@@ -31,6 +31,13 @@ class KnownVerdicts:
         if not log or heard.offset > log[-1].offset:
             log.append(heard)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._logs.values()))
+
+    def has_news(self, known: Mapping[int, int]) -> bool:
+        """Whether `since` gives any."""
+        return any(log[-1].offset > known.get(partition, -1) for partition, log in self._logs.items())
+
     def since(self, known: Mapping[int, int]) -> list[Heard]:
         """Those after the offsets `known` of each partition of the verdicts topic, in the order of their offsets."""
         news: list[Heard] = []

@@ -107,6 +107,11 @@ class Policy:
                 related.append(folded)
         return Judgement(p_value, threshold, alert, tuple(severity), tuple(related))
 
+    @property
+    def budget_use(self) -> float | None:
+        """Alerts of the last day of event time as a share of the budget; None where there is none."""
+        return self._budget.use if self._fixed is None else None
+
     def _strange(self, p_value: NDArray[np.float64], threshold: float, precision: Precision) -> list[int]:
         """The events inside the budget, less those like dismissed alerts."""
         within = np.flatnonzero(p_value <= threshold)

@@ -21,7 +21,7 @@ class Verdict:
     source, offset: where the event was; None and -1 where nobody knows
     """
 
-    id: str  # of the alert, or whatever names the event
+    id: str  # of the alert; of an event, topic/partition/offset
     entity: str
     verdict: Outcome
     by: str
@@ -35,6 +35,11 @@ class Verdict:
     def subject(self) -> str:
         """What the verdict is on: two verdicts on one event have the same, whichever alert they name."""
         return f"{self.source.topic}/{self.source.partition}/{self.offset}" if self.source else self.id
+
+    @property
+    def on_event(self) -> bool:
+        """Whether it names an event, of which there need be no alert."""
+        return self.source is not None and self.id == self.subject
 
     @property
     def label(self) -> int:

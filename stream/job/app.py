@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import shutil
+from functools import partial
 from typing import Any
 
 import orjson
@@ -25,6 +26,9 @@ from stream.job.status import CRASHED
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.job.traces import spans
+from stream.job.verdicts import read_verdicts
+from stream.known_verdicts import KnownVerdicts
+from stream.precision import Precision
 from stream.profile import load
 from stream.scorer import Scorer
 from stream.settings import Settings
@@ -32,6 +36,7 @@ from stream.settings import Settings
 log = logging.getLogger("onsight")
 
 RELEASE_EVERY = 1.0  # seconds between commits
+HEAR_EVERY = 0.1  # seconds between looks for verdicts: applying some costs a partition two writes
 LOOK_EVERY = 10.0  # seconds between looks for entities in two partitions
 RECOVERY_RUNS = 8  # runs of changelog records held before they are applied; 1 means something else to Faust
 # Only closed segments are compacted: small ones keep what a restart must read near the size of the state itself.
@@ -59,8 +64,8 @@ class Job:
         self.stages = Stages()
         self._span, self._end_traces = spans(settings)
         self.sink = Sink(settings, client_arguments(settings))
-        written = settings.alerts_topic, settings.dead_letters_topic
-        self.count = partition_count(settings, settings.input_topic, *written)
+        others = settings.alerts_topic, settings.dead_letters_topic, settings.verdicts_topic
+        self.count = partition_count(settings, settings.input_topic, *others)
         self.app = faust_app(settings)
         self.topic = f"{settings.application_id}-routed" if settings.route else settings.input_topic
         limits = Limits(
@@ -85,6 +90,9 @@ class Job:
             recovery_buffer_size=RECOVERY_RUNS,
             extra_topic_configs=CHANGELOG,
         )
+        self.known, self.precision = KnownVerdicts(), Precision()
+        ears, bad = (self.known.hear, self.precision.hear), partial(self.stages.count, "bad_verdicts")
+        read_verdicts(self.app, settings.verdicts_topic, ears, bad, self.fail)
         self._released: dict[TP, int] = {}
         self._connect()
 
@@ -117,6 +125,7 @@ class Job:
             app.agent(app.topic(self.settings.input_topic, acks=False), name="route")(self._route)
         app.task(self._release_regularly)
         app.task(self._look_for_strays)
+        app.task(self._hear_regularly)
         app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
         app.on_before_shutdown.connect(self._on_shutdown)
@@ -156,6 +165,22 @@ class Job:
             await asyncio.sleep(RELEASE_EVERY)
             if not self.app.rebalancing:
                 await self.release()
+
+    async def _hear_regularly(self) -> None:
+        await self._start_sink()
+        while not self.app.should_stop:
+            await asyncio.sleep(HEAR_EVERY)
+            if self.pulse.ready:
+                try:
+                    await self._hear()
+                except Exception as error:
+                    self.fail(error)
+
+    async def _hear(self) -> None:
+        """Have every partition that this worker serves apply the verdicts that it does not know yet."""
+        ours = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.topic}
+        held = [partition for number, partition in self.store.partitions.items() if number in ours]
+        await asyncio.gather(*(partition.hear(self.known) for partition in held))
 
     async def _look_for_strays(self) -> None:
         while not self.app.should_stop:

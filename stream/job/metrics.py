@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from stream.job.histogram import Histogram
 from stream.job.pulse import Pulse
+from stream.job.verdict_metrics import verdict_metrics
 from stream.policy import SEVERITIES
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class WorkerMetrics(Collector):
         yield from self._counts()
         yield from self._times()
         yield from self._partitions()
+        yield from verdict_metrics(self._job)
         yield from self._model()
         yield from self._process()
 
@@ -58,10 +60,9 @@ class WorkerMetrics(Collector):
             "bad_events", "Events that went to the dead letters.", "reason", counted("dead_letters")
         )
         yield _counter("alerts", "Alerts sent.", "severity", dict.fromkeys(SEVERITIES, 0) | counted("alerts"))
-        held_back = {"folded": 0, "over_budget": 0} | counted("suppressed")
-        yield _counter(
-            "suppressed", "Alerts not sent: folded into one, or over the budget.", "why", held_back
-        )
+        held_back = {"folded": 0, "over_budget": 0, "calmed": 0} | counted("suppressed")
+        why = "Alerts not sent: folded into one, over the budget, or like dismissed ones."
+        yield _counter("suppressed", why, "why", held_back)
         dead = sum(counted("dead_letters").values())
         yield CounterMetricFamily("onsight_dead_letters", "Records sent to the dead letters.", value=dead)
         written = self._job.sink.changelog_bytes

@@ -6,7 +6,9 @@ source offset is released. Scoring goes on meanwhile, until too much is unwritte
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,10 +21,21 @@ from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
 from stream.job.traces import Span, no_span
+from stream.known_verdicts import KnownVerdicts
+from stream.records import Record
 from stream.trace_context import carried
 
 LINGER = 0.1  # seconds: changes of this long go into one changelog batch
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What must be acknowledged, in this order, before the offsets up to `upto` may be released."""
+
+    upto: int
+    owed: Sequence[Acknowledgement]
+    records: Sequence[Record]
 
 
 class Partition:
@@ -53,7 +66,7 @@ class Partition:
         self._span = span
         self._owed: list[Acknowledgement] = []
         self._unwritten = 0
-        self._told = (0, 0)  # folded and over budget, as counted so far
+        self._told: Counter[str] = Counter()  # alerts held back, as counted so far
         self._open = True
         self._busy, self._writing = asyncio.Lock(), asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
@@ -131,28 +144,53 @@ class Partition:
         stages.count("runs", number)
         stages.count("events", number, events)
         stages.batch.add(events)
-        if self._told != (policy.folded, policy.over_budget):
-            stages.count("suppressed", "folded", policy.folded - self._told[0])
-            stages.count("suppressed", "over_budget", policy.over_budget - self._told[1])
-            self._told = (policy.folded, policy.over_budget)
+        held_back = Counter(folded=policy.folded, over_budget=policy.over_budget, calmed=policy.calmed)
+        for why, more in (held_back - self._told).items():
+            stages.count("suppressed", why, more)
+        self._told = held_back
+
+    async def hear(self, known: KnownVerdicts) -> None:
+        """Apply the verdicts that are new, between two runs of events.
+
+        What was scored before them is written before they are applied, and that they are is written before anything
+        is scored with them: after a crash they stand at the same offset, and scores are the same.
+        """
+        if not known.has_news(self.detector.feedback.heard):
+            return
+        async with self._writing, self._busy:
+            if not self._open:
+                return
+            await self._write(self._due())
+            outcomes = self.detector.on_verdicts(known.since(self.detector.feedback.heard))
+            await self._write(self._due())
+        for (verdict, outcome), number in outcomes.items():
+            self._stages.count("verdicts", f"{verdict}/{outcome}", number)
 
     async def flush(self) -> None:
         """Write what is owed and release the offset that the state stands at."""
         async with self._writing:
             async with self._busy:
-                upto, owed, self._owed = self.detector.offset, self._owed, []
-                self._watch.start()
-                records, self._unwritten = self.detector.changes(), 0
-                if records:
-                    self._watch.lap("changes")
-            began = time.perf_counter()
-            await asyncio.gather(*owed)
-            if records:
-                partition = self.detector.source.partition
-                self.persisted = await self._sink.changelog(self._changelog, partition, records)
-            self._stages.seconds["flush"].add(time.perf_counter() - began)
-            if upto >= 0:
-                self.released = upto + 1
+                due = self._due()
+            await self._write(due)
+
+    def _due(self) -> Due:
+        """All that has not been written yet."""
+        upto, owed, self._owed = self.detector.offset, self._owed, []
+        self._watch.start()
+        records, self._unwritten = self.detector.changes(), 0
+        if records:
+            self._watch.lap("changes")
+        return Due(upto, owed, records)
+
+    async def _write(self, due: Due) -> None:
+        began = time.perf_counter()
+        await asyncio.gather(*due.owed)
+        if due.records:
+            partition = self.detector.source.partition
+            self.persisted = await self._sink.changelog(self._changelog, partition, due.records)
+        self._stages.seconds["flush"].add(time.perf_counter() - began)
+        if due.upto >= 0:
+            self.released = due.upto + 1
 
     async def drain(self) -> None:
         """Finish: nothing runs any more when this returns, nor begins to until `reopen`."""

@@ -22,6 +22,7 @@ def rights(settings: Settings) -> tuple[Right, ...]:
     name = settings.application_id
     return (
         Right("topic", settings.input_topic, ("Read",)),
+        Right("topic", settings.verdicts_topic, ("Read",)),
         Right("topic", settings.alerts_topic, ("Write",)),
         Right("topic", settings.dead_letters_topic, ("Write",)),
         Right(

@@ -47,7 +47,8 @@ class TopicState:
 def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     """All topics that a worker with these settings uses, the changelog (made by the worker itself) left out.
 
-    Verdicts are partitioned like the events, so that they reach the worker that holds the entity.
+    Every worker reads all verdicts, so one partition does for them and gives them an order. They are kept for a year
+    and not compacted: compaction by entity would keep the last of an entity's verdicts only.
     Dead letters may be larger than any event, as headers are added to the raw bytes.
     """
     many, copies = settings.partitions, settings.replication
@@ -57,7 +58,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
         TopicSpec(settings.input_topic, "events", many, copies, {**kept, "retention.ms": str(7 * DAY_MS)}),
         TopicSpec(settings.alerts_topic, "alerts", many, copies, {**kept, "retention.ms": str(30 * DAY_MS)}),
         TopicSpec(
-            settings.verdicts_topic, "verdicts", many, copies, {**kept, "retention.ms": str(365 * DAY_MS)}
+            settings.verdicts_topic, "verdicts", 1, copies, {**kept, "retention.ms": str(365 * DAY_MS)}
         ),
         TopicSpec(
             settings.dead_letters_topic,

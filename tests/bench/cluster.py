@@ -37,7 +37,8 @@ class Cluster:
         self.topics: list[str] = []
         self._admin = admin
         self._probe = self.consumer(f"{self.run}-probe")
-        self.dead_letters = self.topic("unread", 1)  # for the workers that have none of their own
+        # For the workers that have none of their own.
+        self.dead_letters, self.verdicts = self.topic("unread", 1), self.topic("verdicts", 1)
 
     def topic(self, name: str, partitions: int, configs: Mapping[str, str] | None = None) -> str:
         """Make a topic; returns its unique name."""

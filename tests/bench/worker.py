@@ -29,6 +29,7 @@ class Worker:
             "application_id": group,
             "instance_id": "bench",
             "dead_letters_topic": cluster.dead_letters,
+            "verdicts_topic": cluster.verdicts,
             **settings,
         }
         environment = {f"ONSIGHT_{name.upper()}": value for name, value in variables.items()}

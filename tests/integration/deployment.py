@@ -79,10 +79,12 @@ class Deployment:
     def __init__(self, kafka: str, profile: Path, source: str, admin: KafkaAdminClient, **settings: object):
         self.name = f"app-{uuid.uuid4().hex[:8]}"
         self.source, self.alerts, self.dead_letters = source, f"alerts-{self.name}", f"dead-{self.name}"
+        self.verdicts = f"verdicts-{self.name}"
         self.workers: list[Worker] = []
         self._kafka, self._admin, self._folder = kafka, admin, profile.parent
         wanted = {"num_partitions": 1, "replication_factor": 1}
-        admin.create_topics({self.alerts: wanted, self.dead_letters: wanted}, wait_for_metadata=True)
+        made = dict.fromkeys((self.alerts, self.dead_letters, self.verdicts), wanted)
+        admin.create_topics(made, wait_for_metadata=True)
         named = {
             "kafka": kafka,
             "application_id": self.name,
@@ -90,6 +92,7 @@ class Deployment:
             "input_topic": source,
             "alerts_topic": self.alerts,
             "dead_letters_topic": self.dead_letters,
+            "verdicts_topic": self.verdicts,
             "session_timeout": 6,
             **settings,
         }
