@@ -98,7 +98,7 @@ def test_a_verdict_changes_the_next_scores_of_other_partitions(kafka: str, watch
     watched.feed(0, HALF)
     deployment.settle()
     watched.apply(verdicts)
-    assert watched.sum("verdicts_total") == len(verdicts), "each is counted once"
+    wait_for(lambda: watched.sum("verdicts_total") == len(verdicts), "each verdict to be counted once")
     watched.feed(HALF, COUNT)
     deployment.settle()
     assert written(kafka, deployment) == after
