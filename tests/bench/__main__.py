@@ -5,7 +5,7 @@ import importlib
 import click
 
 EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog", "memory")
-MODEL = ("quality", "pooled", "labels", "entities", "card", "model-speed")
+MODEL = ("quality", "pooled", "labels", "entities", "card", "model-speed", "replay-memory")
 BENCHES = (*EVENT_PATH, *MODEL)
 
 
