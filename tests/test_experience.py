@@ -205,7 +205,9 @@ def test_the_last_verdict_on_an_event_is_its_label_and_alerts_are_known(tmp_path
 def test_nothing_masked_is_kept_in_clear(tmp_path: Path) -> None:
     masked = parse(
         TEXT.replace(
-            "features:", "features:\n  - {name: whose, kind: category, field: card, mask: true}"
+            "features:",
+            "features:\n  - {name: whose, kind: category, field: card, mask: true}"
+            "\n  - {name: known for, kind: verdicts, field: country, days: 7}",
         ).replace("direction: high}", "mask: true}"),
         "masked.yaml",
     )
@@ -216,6 +218,7 @@ def test_nothing_masked_is_kept_in_clear(tmp_path: Path) -> None:
     assert set(table["entity"].to_pylist()) == {hidden_entity("planted-card")}
     assert np.isnan(table["feature: amount"].to_numpy()).all()
     assert np.isnan(table["feature: whose"].to_numpy()).all()
+    assert np.isnan(table["feature: known for"].to_numpy()).all()  # hangs on when a worker heard of what
     assert not np.isnan(table["feature: here"].to_numpy()).any()
     assert stored(tmp_path, "verdicts")["entity"].to_pylist() == [hidden_entity("planted-card")]
     for path in tmp_path.rglob("*.*"):

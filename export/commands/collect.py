@@ -56,9 +56,10 @@ def command(
 ) -> None:
     """Collect what is in the topics of events, alerts and verdicts into a store of Parquet files.
 
-    The rows are those that the worker's model saw, with their entity and time; what the profile masks is left out, and
-    a masked entity is kept as a hash. Which offsets the rows reach to stands in the store, so a run goes on exactly
-    where the last one was, however that ended. Brokers, topics and the profile are settings, as the worker's.
+    The rows are those that the worker's model saw, with their entity and time. What the profile masks is left out, as
+    are features of kind verdicts, and a masked entity is kept as a hash. Which offsets the rows reach to stands in the
+    store, so a run goes on exactly where the last one was, however that ended. Brokers, topics and the profile are
+    settings, as the worker's.
 
     \b
     Examples:

@@ -28,8 +28,13 @@ def columns_of(profile: Profile) -> tuple[Column, ...]:
 
 
 def hidden_columns(profile: Profile) -> np.ndarray:
-    """bool [F]: those of masked features, whose values are left out."""
-    return np.array([profile.features[owner].mask for owner in profile.column_owner], bool)
+    """bool [F]: those that are left out.
+
+    Masked features must not leave in clear; those of kind verdicts hang on when a worker heard of which verdict, which
+    nothing in the topics tells.
+    """
+    hidden = [feature.mask or feature.kind == "verdicts" for feature in profile.features]
+    return np.array([hidden[owner] for owner in profile.column_owner], bool)
 
 
 def layout_of(profile: Profile) -> str:

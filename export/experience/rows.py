@@ -33,7 +33,7 @@ class Rows:
 class RowMaker:
     """One source partition's features with the state behind them: the same rows as in the worker's detector.
 
-    Its state and its rows name entities by their hash where the profile masks them. Columns of masked features are NaN.
+    Its state and its rows name entities by their hash where the profile masks them. Columns that are left out are NaN.
     """
 
     def __init__(self, profile: Profile, max_keys: int) -> None:
