@@ -1,10 +1,11 @@
 """Detectors of strangeness, each rising with the distance, most of them measured against the context's own rows.
 
-A small network gives each feature weights from its statistics: in a space of the squashed and the rank features
-together, for equality, and where single features' deviations are averaged. In the space, exp(-D), D the squared
-distance, and its 4th and 16th powers are kernels of three widths; minus the log of their mean over the rows is a
-detector, and what a row of the context gets from the others tells what is usual. Beside them stand the distances to
-the nearest rows, the share of features whose very value the rows have, and maxima and means of single features.
+A small network gives each feature weights from its statistics: in a space where a feature's place is a mix of its
+squashed and its rank value, for equality, and where single features' deviations are averaged. In the space,
+exp(-D), D the squared distance, and its 4th power are kernels of two widths; minus the log of their mean over the
+rows is a detector, and what a row of the context gets from the others tells what is usual. Rows that are themselves
+far from the others get less say, for they may be anomalies that nobody has noticed. Beside them stand the distances
+to the nearest rows, the share of features whose very value the rows have, and maxima and means of single features.
 
 Shapes as in `features`; T statistics of a feature, K detectors, S statistics of a context.
 """
@@ -16,7 +17,7 @@ import numpy as np
 from export.meta.features import Columns, Query, Reference
 from export.meta.ops import Array, Ops, stacked, stacked_queries, weighted
 
-RUNGS = 3
+RUNGS = 2
 FLOOR = 0.05
 SCALE = 4.0  # of the squashed features in the space
 LIKENESS = 6.0  # how steeply the kernel of equal values falls
@@ -36,11 +37,11 @@ WEIGHTS = 4  # of the squashed and of the rank features, for equality, for avera
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The weighted feature space of a reference: the squashed features, then the ranks."""
+    """The weighted feature space of a reference."""
 
-    weight: Array  # [N, 2F]
-    rows: Array  # [N, 2F, M]
-    squares: Array  # [N, 2F, M]
+    weight: Array  # [N, 2, F], of the squashed features and of the ranks in each feature's place
+    rows: Array  # [N, F, M]
+    squares: Array  # [N, F, M]
     norm: Array  # [N, M], squared distance of the rows from the origin
 
 
@@ -55,6 +56,8 @@ class Prepared:
     share: Array  # [N, F], each feature's weight where single features are averaged; sums to 1
     likeness: Array  # [N, F], its weight where values are equal or not; sums to 1
     usual_likeness: Array  # [N, 1], how alike the rows are among themselves
+    trust: Array  # [N, M], the rows' say where kernels are averaged; sums to 1
+    doubt: Array  # [N, M], how far each row is from the others, 0 for the usual ones
     usual: Array  # [N, RUNGS], mean of the kernel detectors over the rows
     spread: Array  # [N, RUNGS], their standard deviation
     context: Array  # [N, S]
@@ -66,7 +69,7 @@ class Detected:
 
     values: Array  # [N, Q, K]
     nearness: tuple[Array, ...]  # RUNGS times [N, Q, M], the kernels at each row
-    point: Array  # [N, Q, 2F], the queries in the weighted space, 0 where missing
+    point: Array  # [N, Q, F], the queries in the weighted space, 0 where missing
 
 
 def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
@@ -75,16 +78,16 @@ def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
     hidden = _hidden(ops, statistics, reference, columns)
     raw = ops.parameter("feature2") @ hidden + ops.parameter("feature2_bias")
     weights = ops.exp(ops.clip(raw, -8.0, 4.0)) * ops.unsqueeze(columns.used, 1)
-    space = _space(ops, ops.reshape(ops.part(weights, 1, 0, 2), (0, -1)), reference)
+    space = _space(ops, ops.part(weights, 1, 0, 2), reference)
     likeness, share = (
         single / ops.unsqueeze(ops.total(single) + 1e-6, 1)
         for single in (ops.squeeze(ops.part(weights, 1, place, place + 1), 1) for place in (2, 3))
     )
     usual_likeness = ops.unsqueeze(ops.total(likeness * alike), 1)
     left_out = ops.concat([ops.unsqueeze(part, 1) for part in _left_out(ops, space, reference)], 1)
-    usual = weighted(ops, left_out, reference.share)
-    apart = left_out - ops.unsqueeze(usual, 2)
-    spread = ops.sqrt(weighted(ops, apart * apart, reference.share) + 1e-4)
+    usual, spread = _spread(ops, left_out, reference.share)
+    doubt, trust = _trust(ops, left_out, usual, spread, reference)
+    usual, spread = _spread(ops, left_out, trust)
     lifted = statistics - ops.unsqueeze((1.0 - columns.used) * 10.0, 1)
     average = ops.total(statistics) / columns.count
     parts = [average, ops.highest(lifted, 2), usual * 0.3, ops.log(spread), ops.log(usual_likeness + 0.05)]
@@ -96,6 +99,8 @@ def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
         share=share,
         likeness=likeness,
         usual_likeness=usual_likeness,
+        trust=trust,
+        doubt=doubt,
         usual=usual,
         spread=spread,
         context=ops.concat(parts, 1),
@@ -108,10 +113,10 @@ def detect(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> Dete
     point, distance = _distances(ops, prepared.space, query)
     nearness = _kernels(ops, distance)
     count = ops.unsqueeze(reference.count, 1)
-    rows = ops.unsqueeze(reference.share, 2)
+    rows = ops.unsqueeze(prepared.trust, 2)
     rarity = ops.concat([_rarity(ops, kernel @ rows, count) for kernel in nearness], 2)
     apart = rarity - ops.unsqueeze(prepared.usual, 1)
-    far = ops.concat(_nearest(ops, distance, reference), 2)
+    far = ops.concat(_nearest(ops, distance, prepared), 2)
     far = far - ops.unsqueeze(ops.part(prepared.usual, 1, 1, 2) * 0.3, 1)
     plain, pooled = _cells(ops, prepared, query, columns)
     parts = [apart / ops.unsqueeze(prepared.spread + 0.1, 1), apart * 0.3, far]
@@ -159,12 +164,32 @@ def _hidden(ops: Ops, statistics: Array, reference: Reference, columns: Columns)
 
 
 def _space(ops: Ops, pair: Array, reference: Reference) -> Space:
-    """`pair` is [N, 2F], the raw weights."""
-    share = pair / ops.unsqueeze(ops.total(pair) + 1e-6, 1)
-    weight = ops.sqrt(share * ops.exp(ops.parameter("bandwidth")) + 1e-9)
-    rows = ops.concat([reference.squashed * SCALE, reference.rank], 1) * ops.unsqueeze(weight, 2)
+    """`pair` is [N, 2, F], the raw weights."""
+    total = ops.unsqueeze(ops.unsqueeze(ops.total(ops.sum(pair, 1)) + 1e-6, 1), 2)
+    weight = ops.sqrt(pair / total * ops.exp(ops.parameter("bandwidth")) + 1e-9)
+    squashed, rank = (ops.transpose(ops.part(weight, 1, place, place + 1), (0, 2, 1)) for place in (0, 1))
+    rows = reference.squashed * squashed * SCALE + reference.rank * rank
     squares = rows * rows
     return Space(weight, rows, squares, ops.sum(squares, 1))
+
+
+def _spread(ops: Ops, values: Array, share: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation [N, K] of values [N, K, M] of the rows."""
+    mean = weighted(ops, values, share)
+    apart = values - ops.unsqueeze(mean, 2)
+    return mean, ops.sqrt(weighted(ops, apart * apart, share) + 1e-4)
+
+
+def _trust(
+    ops: Ops, left_out: Array, usual: Array, spread: Array, reference: Reference
+) -> tuple[Array, Array]:
+    """How far each row is from the others [N, M], beyond what is usual, and the say that it keeps."""
+    rarity = ops.squeeze(ops.part(left_out, 1, 0, 1), 1)
+    doubt = ops.relu(rarity - ops.part(usual, 1, 0, 1)) * reference.keep
+    first = ops.concat([usual, ops.log(spread)], 1)
+    strict = ops.exp(ops.clip(first @ ops.parameter("doubt") + ops.parameter("doubt_bias"), -4.0, 2.0))
+    say = reference.share * ops.exp(doubt * strict * -1.0)
+    return doubt, say / ops.unsqueeze(ops.total(say) + 1e-9, 1)
 
 
 def _left_out(ops: Ops, space: Space, reference: Reference) -> list[Array]:
@@ -182,14 +207,13 @@ def _left_out(ops: Ops, space: Space, reference: Reference) -> list[Array]:
 
 def _distances(ops: Ops, space: Space, query: Query) -> tuple[Array, Array]:
     """The queries in the weighted space, and their squared distances over what is present from each row [N, Q, M]."""
-    weight = ops.unsqueeze(space.weight, 1)
-    present = ops.concat([query.present, query.present], 2)
-    point = ops.concat([query.squashed * SCALE, query.rank], 2) * weight * present
-    squared = space.weight * space.weight
-    known = present @ ops.unsqueeze(squared, 2) + 1e-6
+    parts = [ops.part(space.weight, 1, place, place + 1) for place in (0, 1)]
+    point = (query.squashed * SCALE * parts[0] + query.rank * parts[1]) * query.present
+    squared = ops.sum(space.weight * space.weight, 1)
+    known = query.present @ ops.unsqueeze(squared, 2) + 1e-6
     stretch = ops.unsqueeze(ops.unsqueeze(ops.total(squared), 1), 2) / known
     norm = ops.unsqueeze(ops.total(point * point), 2)
-    left = ops.concat([point * -2.0, present, norm], 2) * stretch
+    left = ops.concat([point * -2.0, query.present, norm], 2) * stretch
     one = ops.unsqueeze(space.norm, 1) * 0.0 + 1.0
     return point, ops.relu(left @ ops.concat([space.rows, space.squares, one], 1))
 
@@ -207,9 +231,14 @@ def _rarity(ops: Ops, mean: Array, count: Array) -> Array:
     return 0.0 - ops.log(mean + ops.reciprocal(count) * FLOOR)
 
 
-def _nearest(ops: Ops, distance: Array, reference: Reference) -> list[Array]:
-    """Logs of the distance to the nearest row and of the mean distance to the NEAREST ones; each [N, Q, 1]."""
-    absent = ops.unsqueeze((1.0 - reference.keep) * ABSENT, 1)
+def _nearest(ops: Ops, distance: Array, prepared: Prepared) -> list[Array]:
+    """Logs of the distance to the nearest row and of the mean distance to the NEAREST ones; each [N, Q, 1].
+
+    A row that is itself far from the others is so much farther.
+    """
+    reference = prepared.reference
+    farther = prepared.doubt * ops.exp(ops.parameter("farther"))
+    absent = ops.unsqueeze((1.0 - reference.keep) * ABSENT + farther, 1)
     square = ops.smallest(ops.minimum(distance, FARTHEST_ROW) + absent, NEAREST)
     near = ops.less(square, ABSENT) * ops.sqrt(square + 1e-6)
     mean = ops.total(near) / ops.minimum(reference.count, float(NEAREST))

@@ -1,7 +1,8 @@
 """From raw rows to features that are alike for every data set, without sorting anything.
 
 Number columns are put on a robust scale, and each value is then seen twice: as a squashed z-score, tanh(z / 4), and
-as a rank, read off a histogram of BINS soft bins and given a normal distribution. A query beyond the context's range
+as a rank, read off a histogram of BINS soft bins and given a normal distribution (straight lines between the normal
+quantiles of the edges between bins). A query beyond the context's range
 has the log of what exceeds it added to both. Both rise with the value, without bound.
 
 Shapes: N references (an event's own window, or the peers), M their rows, Q queries to each, F columns. Rows are
@@ -14,7 +15,7 @@ import numpy as np
 
 from export.meta.ops import Array, Ops, weighted
 
-BINS = 12
+BINS = 8
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
 FARTHEST = 1e15
@@ -24,10 +25,14 @@ LEAST_VARIANCE = 1e-3
 EXCESS = 0.25
 STEPS = (
     (1.5, 0.04),
-    (2.5, 0.006),
-)  # towards the robust centre: where a row has half a say, and the least variance
+    (2.0, 0.006),
+    (2.0, 0.006),
+)  # to the robust centre: half of where a row has no say, least variance
 FARTHEST_UNIT = 1e4
 NARROWEST = 0.25  # the least scale, in mean absolute deviations
+BELOW = (
+    np.triu(np.ones((BINS + 1, BINS + 1)), 1) + np.eye(BINS + 1) / 2
+)  # what lies below each edge, half of it itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class Reference:
     rank: Array  # [N, F, M]
     bins: Array  # [N, F, BINS, M], how far each row fills each bin
     knots: Array  # [N, F, BINS + 1], share of the rows at each edge between bins
-    steps: Array  # [N, F, BINS], what each bin adds to the distribution function
+    start: tuple[Array, Array]  # [N, F], the distribution function and its normal quantile below all bins
+    steps: tuple[Array, Array]  # [N, F, BINS], what each bin adds to them
     top: Array  # [N, F], the highest standing on the robust scale, at least 0
     bottom: Array  # [N, F], the lowest, at most 0
     usual_rarity: Array  # [N, F], of a row's value among the other rows, for categories
@@ -84,7 +90,7 @@ class Query:
     high: Array  # log of how far above the robust centre, on the robust scale
     low: Array
     far: Array  # log of the plain z-score's size
-    few_above: Array  # minus the log of twice the share of the rows above, 0 for half of them
+    few_above: Array  # minus the log of twice the share of the rows above, 0 for half of them; by the bins
     few_below: Array
     bins: Array  # [N, Q, F, BINS], how far a value fills each bin
     same: Array  # [N, Q, F, M], 1 where a row has the very same value
@@ -129,7 +135,7 @@ def reference(
     y = apart * ops.unsqueeze(gain, 2)
     place = _place(ops, y)
     bins = ops.ramps(place, BINS / 2, BINS)
-    knots, steps, standing = _histogram(ops, bins, share)
+    knots, start, steps = _histogram(ops, bins, share, count)
     kept = y * ops.unsqueeze(keep, 1)
     mean, spread = _moments(ops, kept, keep, present, constant, prior)
     return Reference(
@@ -151,9 +157,11 @@ def reference(
         squashed=ops.tanh(
             (y - ops.unsqueeze(mean, 2)) * ops.unsqueeze(ops.reciprocal(spread * 4.0), 2) * known
         ),
-        rank=_normal(ops, standing, ops.unsqueeze(count, 2)) * ops.unsqueeze(varied, 2),
+        rank=(ops.squeeze(ops.unsqueeze(steps[1], 2) @ bins, 2) + ops.unsqueeze(start[1], 2))
+        * ops.unsqueeze(varied, 2),
         bins=bins,
         knots=knots,
+        start=start,
         steps=steps,
         top=ops.relu(ops.highest(kept, 2)),
         bottom=ops.minimum(ops.lowest(kept, 2), 0.0),
@@ -176,50 +184,34 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     place, varied = _place(ops, y), ops.unsqueeze(reference.varied, 1)
     line = ops.unsqueeze(place * (BINS / 2) + BINS / 2, 3)
     bins = ops.clip(line - ops.constant(np.arange(BINS)), 0.0, 1.0)
-    start = ops.sum(ops.part(reference.knots, 2, 0, 1), 2) * 0.5
-    standing = ops.sum(bins * ops.unsqueeze(reference.steps, 1), 3) + ops.unsqueeze(start, 1)
-    count = ops.unsqueeze(reference.count, 1)
-    rank = _normal(ops, standing, count) * varied
+    standing, rank = (
+        ops.sum(bins * ops.unsqueeze(step, 1), 3) + ops.unsqueeze(start, 1)
+        for step, start in zip(reference.steps, reference.start, strict=True)
+    )
     share = ops.unsqueeze(ops.unsqueeze(reference.share, 1), 3)
-    rows, value = ops.unsqueeze(reference.rows, 1), ops.unsqueeze(value, 3)
-    same, less = ops.equal(rows, value), ops.less(rows, value)
-    equal, lower = ops.squeeze(same @ share, 3), ops.squeeze(less @ share, 3)
-    few_above, few_below = _tails(ops, lower, equal, reference, columns)
+    same = ops.equal(ops.unsqueeze(reference.rows, 1), ops.unsqueeze(value, 3))
+    equal = ops.squeeze(same @ share, 3)
+    half = ops.unsqueeze(ops.reciprocal(reference.count) * 0.5, 1)
+    here = present * varied
     return Query(
         present=present,
         squashed=ops.tanh(z * 0.25) + (above - below) * EXCESS,
-        rank=rank + (above - below),
+        rank=rank * varied + (above - below),
         above=above * present,
         below=below * present,
         high=ops.log(ops.relu(y) + 1.0) * present,
         low=ops.log(ops.relu(0.0 - y) + 1.0) * present,
         far=ops.log(ops.abs(z) + 1.0) * present,
-        few_above=few_above * present * varied,
-        few_below=few_below * present * varied,
+        few_above=_few(ops, 1.0 - standing + half) * here,
+        few_below=_few(ops, standing + half) * here * ops.unsqueeze(columns.two_sided, 1),
         bins=bins,
         same=same,
-        rarity=_rarity(ops, equal, count),
+        rarity=_rarity(ops, equal, ops.unsqueeze(reference.count, 1)),
     )
 
 
-def _tails(
-    ops: Ops, lower: Array, equal: Array, reference: Reference, columns: Columns
-) -> tuple[Array, Array]:
-    """How few rows lie above and below a query, from the shares of the rows that do and that equal it.
-
-    In a column whose low side is strange, above means below; one-sided columns have nothing below.
-    """
-    known = ops.unsqueeze(1.0 - reference.missing, 1)
-    half = ops.unsqueeze(ops.reciprocal(reference.count) * 0.5, 1)
-    under = lower + equal * 0.5
-    over = known - under
-    up, both = ops.unsqueeze(columns.sign * 0.5 + 0.5, 1), ops.unsqueeze(columns.two_sided, 1)
-    above = over * up + under * (1.0 - up)
-
-    def few(share: Array) -> Array:
-        return ops.relu(0.0 - ops.log((share + half) * 2.0))
-
-    return few(above), few(known - above) * both
+def _few(ops: Ops, share: Array) -> Array:
+    return ops.relu(0.0 - ops.log(share * 2.0))
 
 
 def _robust_scale(
@@ -227,15 +219,16 @@ def _robust_scale(
 ) -> tuple[Array, Array, Array]:
     """Centre [N, F], the rows' deviations from it [N, F, M], and scale [N, F].
 
-    Two steps from the mean, in each of which a row's say falls with the fourth power of its distance: nearly the
-    precision of the standard deviation without what a few strange rows do to it.
+    Some steps from the mean, in each of which a row's say is Tukey's biweight of its distance (Beaton and Tukey,
+    Technometrics 1974): nearly the precision of the standard deviation, and rows far away have no say at all.
     """
     divisor = ops.maximum(present, 1.0)
     mean = weighted(ops, value, keep) / divisor
     apart = (value - ops.unsqueeze(mean, 2)) * known
     distance = weighted(ops, ops.abs(apart), keep) / divisor
     width = distance + TINY
-    u = ops.clip(apart * ops.unsqueeze(ops.reciprocal(width), 2), -FARTHEST_UNIT, FARTHEST_UNIT)
+    missing = (1.0 - known) * FARTHEST_UNIT
+    u = ops.clip(apart * ops.unsqueeze(ops.reciprocal(width), 2) + missing, -FARTHEST_UNIT, FARTHEST_UNIT)
     centre, shift = mean, mean * 0.0
     stretch = shift + 1.0
     for reach, least in STEPS:
@@ -243,7 +236,8 @@ def _robust_scale(
         width = width * stretch
         u = (u - ops.unsqueeze(shift, 2)) * ops.unsqueeze(ops.reciprocal(stretch), 2)
         square = u * u
-        say = known * ops.reciprocal(square * square + 1.0)
+        near = ops.tent(square, 0.25)
+        say = near * near
         total = weighted(ops, say, keep) + TINY
         shift = weighted(ops, say * u, keep) / total
         narrow = ops.relu(weighted(ops, say * square, keep) / total - shift * shift)
@@ -271,13 +265,18 @@ def at_knots(ops: Ops, filled: Array, axis: int) -> Array:
     return ops.concat([none + 1.0, filled], axis) - ops.concat([filled, none], axis)
 
 
-def _histogram(ops: Ops, bins: Array, share: Array) -> tuple[Array, Array, Array]:
-    """Knots [N, F, BINS + 1], steps [N, F, BINS] and the distribution function [N, F, M] of rows in (-1, 1)."""
+def _histogram(
+    ops: Ops, bins: Array, share: Array, count: Array
+) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
+    """Of rows in the bins: knots [N, F, BINS + 1], and start [N, F] and steps [N, F, BINS] of the distribution
+    function and of its normal quantile."""
     knots = at_knots(ops, ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3), 2)
-    steps = (ops.part(knots, 2, 1, BINS + 1) + ops.part(knots, 2, 0, BINS)) * 0.5
-    start = ops.part(knots, 2, 0, 1) * 0.5
-    standing = ops.squeeze(ops.unsqueeze(steps, 2) @ bins, 2) + start
-    return knots, steps, standing
+    standing = knots @ ops.constant(BELOW)
+    normal = _normal(ops, standing, ops.unsqueeze(count, 2))
+    lines = (standing, normal)
+    steps = [ops.part(line, 2, 1, BINS + 1) - ops.part(line, 2, 0, BINS) for line in lines]
+    start = [ops.squeeze(ops.part(line, 2, 0, 1), 2) for line in lines]
+    return knots, (start[0], start[1]), (steps[0], steps[1])
 
 
 def _place(ops: Ops, y: Array) -> Array:

@@ -48,6 +48,9 @@ class JaxOps:
     def clip(self, x: Array, low: float, high: float) -> Array:
         return jnp.clip(x, low, high)
 
+    def tent(self, x: Array, slope: float) -> Array:
+        return jnp.clip(1 - x * slope, 0, 1)
+
     def ramps(self, x: Array, slope: float, number: int) -> Array:
         line = (x * slope + slope)[:, :, None]
         return jnp.clip(line - jnp.arange(number, dtype=jnp.float32)[:, None], 0, 1)

@@ -63,6 +63,9 @@ class OnnxOps:
     def clip(self, x: Array, low: float, high: float) -> Array:
         return self._graph.op("Clip", x, low, high)
 
+    def tent(self, x: Array, slope: float) -> Array:
+        return self._graph.op("HardSigmoid", x, alpha=-slope, beta=1.0)
+
     def ramps(self, x: Array, slope: float, number: int) -> Array:
         """`number` nodes, each scaling, shifting and cutting in one pass; a broadcast takes three times as long."""
         line = self._graph.unsqueeze(x, 2)

@@ -41,6 +41,9 @@ class Ops(Protocol):
     def maximum(self, x: Array, y: Array | float) -> Array: ...
     def minimum(self, x: Array, y: Array | float) -> Array: ...
     def clip(self, x: Array, low: float, high: float) -> Array: ...
+    def tent(self, x: Array, slope: float) -> Array:
+        """1 - `slope` x, cut to [0, 1]."""
+
     def ramps(self, x: Array, slope: float, number: int) -> Array:
         """[N, F, `number`, M] of x [N, F, M] in (-1, 1): the line x `slope` + `slope`, less k, cut to [0, 1]."""
 

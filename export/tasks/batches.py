@@ -144,7 +144,7 @@ def _draw_rows(
             take(variant.normal, layout.queries, rng),
             take(anomalous, layout.queries, rng),
         )
-        return _contaminated(rows, anomalous, recipe, rng)
+        return _contaminated(rows, anomalous, variant.contamination, rng)
     size = int(rng.integers(0, 9)) if rng.random() < 0.3 else size
     others = int(rng.integers(FEWEST_ROWS, layout.peers + 1)) if rng.random() < 0.9 else 0
     rows = Rows(
@@ -155,7 +155,7 @@ def _draw_rows(
     )
     if rng.random() < recipe.entities:
         rows = (_shifted if rng.random() < 0.5 else _block)(variant, rows, rng)
-    return _contaminated(rows, anomalous, recipe, rng)
+    return _contaminated(rows, anomalous, variant.contamination, rng)
 
 
 def _shifted(variant: Variant, rows: Rows, rng: np.random.Generator) -> Rows:
@@ -207,11 +207,11 @@ def _block(variant: Variant, rows: Rows, rng: np.random.Generator) -> Rows:
     )
 
 
-def _contaminated(rows: Rows, anomalous: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> Rows:
-    """At times some rows of the window are anomalies that nobody has noticed."""
-    if rng.random() >= recipe.contaminated:
+def _contaminated(rows: Rows, anomalous: np.ndarray, most: float, rng: np.random.Generator) -> Rows:
+    """Up to `most` of the rows of the window are anomalies that nobody has noticed."""
+    if not most:
         return rows
-    number = int(rng.uniform(0, recipe.contamination) * len(rows.window))
+    number = int(rng.uniform(0, most) * len(rows.window))
     kinds = anomalous if rng.random() < 0.5 else anomalous[:4]
     window = rows.window.copy()
     window[rng.permutation(len(window))[:number]] = take(kinds, number, rng)
