@@ -2,7 +2,7 @@
 
 A small network gives each feature weights from its statistics: in a space where a feature's place is a mix of its
 squashed and its rank value, for equality, and where single features' deviations are averaged. In the space,
-exp(-D), D the squared distance, and its 4th power are kernels of two widths; minus the log of their mean over the
+exp(-D), D the squared distance, and its 4th and 16th powers are kernels of three widths; minus the log of their mean over the
 rows is a detector, and what a row of the context gets from the others tells what is usual. Rows that are themselves
 far from the others get less say, for they may be anomalies that nobody has noticed. Beside them stand the distances
 to the nearest rows, the share of features whose very value the rows have, and maxima and means of single features.
@@ -17,7 +17,7 @@ import numpy as np
 from export.meta.features import Columns, Query, Reference
 from export.meta.ops import Array, Ops, stacked, stacked_queries, weighted
 
-RUNGS = 2
+RUNGS = 3
 FLOOR = 0.05
 SCALE = 4.0  # of the squashed features in the space
 LIKENESS = 6.0  # how steeply the kernel of equal values falls
@@ -30,8 +30,11 @@ POOLED_CELLS = 2
 SINGLE = 9
 DETECTORS = 2 * RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
 CONTEXT = 2 * STATISTICS + 2 * RUNGS + 1
-PLAIN = np.eye(CELLS)[[0, 0, 2, 2, 4, 4, 6, 7, 10]]  # single features' detectors, each a sum of cells
-PLAIN[[0, 2, 4], [1, 3, 5]] = 1  # either side, and the upper one alone
+ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)  # of the cells, the first ones
+PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR]]
+PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = (
+    1  # single features' detectors: either side, and the upper one alone
+)
 WEIGHTS = 4  # of the squashed and of the rank features, for equality, for averages
 
 
@@ -268,34 +271,21 @@ def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> tupl
     distinct = query.rarity * number * 0.4
     novel = ops.relu(query.rarity - ops.unsqueeze(reference.usual_rarity, 1)) * (query.present - number)
     high, low = (ops.relu(side) * query.present for side in (query.squashed, 0.0 - query.squashed))
-    few_above, few_below = query.few_above * 0.5, query.few_below * 0.5
-    cells = [
-        few_above,
-        few_below,
-        query.above,
-        query.below,
-        query.high,
-        query.low,
-        distinct,
-        novel,
-        high,
-        low,
-        query.far,
-    ]
-    stack = stacked_queries(ops, cells)
-    share = ops.unsqueeze(ops.unsqueeze(prepared.share, 1), 3)
-    weight = ops.unsqueeze(query.present, 2) @ share + 1e-6
-    single = ops.constant(PLAIN) @ stack
-    mean = single @ share / weight
-    power = ops.sqrt(single * single @ share / weight + 1e-6)
-    average = ops.total(single) / ops.unsqueeze(columns.count, 1)
-    plain = [ops.squeeze(mean, 3), ops.squeeze(power, 3), average, ops.highest(single, 3)]
-    bias = (
-        ops.parameter("cell1_token") @ prepared.statistics + ops.parameter("cell1_hidden") @ prepared.hidden
+    cells = stacked_queries(ops, [query.few_above, query.few_below, distinct, novel, high, low])
+    each = ops.transpose(ops.concat([query.beyond, cells], 2), (0, 1, 3, 2))
+    single = each @ ops.constant(PLAIN)
+    bias = ops.transpose(prepared.hidden, (0, 2, 1)) @ ops.parameter("cell1_hidden") + ops.parameter(
+        "cell1_bias"
     )
-    bias = ops.unsqueeze(bias + ops.parameter("cell1_bias"), 1)
-    hidden = ops.relu(ops.positive("cell1") @ stack + bias)
-    hidden = ops.relu(ops.positive("cell2") @ hidden + ops.parameter("cell2_bias"))
-    hidden = hidden * ops.unsqueeze(query.present, 2)
-    average = ops.total(hidden) / ops.unsqueeze(columns.count, 1)
-    return ops.concat(plain, 2), ops.concat([average, ops.highest(hidden, 3)], 2)
+    hidden = ops.relu(each @ ops.positive("cell1") + ops.unsqueeze(bias, 1))
+    hidden = ops.relu(hidden @ ops.positive("cell2") + ops.parameter("cell2_bias"))
+    hidden = hidden * ops.unsqueeze(query.present, 3)
+    share = query.present * ops.unsqueeze(prepared.share, 1)
+    even = share * 0.0 + ops.unsqueeze(ops.reciprocal(columns.count), 1)
+    shares = ops.concat([share / ops.unsqueeze(ops.total(share) + 1e-6, 2), even], 2)
+    pooled = ops.folded(shares, 2) @ ops.concat([single, hidden, single * single], 3)
+    mean, average = (ops.squeeze(ops.part(pooled, 2, row, row + 1), 2) for row in (0, 1))
+    power = ops.sqrt(ops.part(mean, 2, SINGLE + POOLED_CELLS, 2 * SINGLE + POOLED_CELLS) + 1e-6)
+    plain = [ops.part(mean, 2, 0, SINGLE), power, ops.part(average, 2, 0, SINGLE), ops.highest(single, 2)]
+    both = [ops.part(average, 2, SINGLE, SINGLE + POOLED_CELLS), ops.highest(hidden, 2)]
+    return ops.concat(plain, 2), ops.concat(both, 2)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.meta.ops import Array, Ops, weighted
+from export.meta.ops import Array, Ops, stacked_queries, weighted
 
 BINS = 8
 SCALE_ROWS = 4.0
@@ -85,12 +85,11 @@ class Query:
     present: Array  # 0 where missing
     squashed: Array  # with the excess
     rank: Array  # with the excess
-    above: Array  # log of how far beyond the highest row, 0 for none
-    below: Array
-    high: Array  # log of how far above the robust centre, on the robust scale
-    low: Array
-    far: Array  # log of the plain z-score's size
-    few_above: Array  # minus the log of twice the share of the rows above, 0 for half of them; by the bins
+    beyond: Array  # [N, Q, 5, F], logs of how far above the highest row and below the lowest, how far above and below
+    # the robust centre, on the robust scale, and of the plain z-score's size; 0 where missing
+    few_above: (
+        Array  # minus half the log of twice the share of the rows above, 0 for half of them; by the bins
+    )
     few_below: Array
     bins: Array  # [N, Q, F, BINS], how far a value fills each bin
     same: Array  # [N, Q, F, M], 1 where a row has the very same value
@@ -178,9 +177,13 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     y = ops.maximum(y, ops.unsqueeze(low, 1))
     y = ops.minimum(y, ops.unsqueeze(reference.limit, 1))
     unit = ops.unsqueeze(ops.reciprocal(reference.spread), 1)
-    above = ops.log(ops.relu(y - ops.unsqueeze(reference.top, 1)) * unit + 1.0)
-    below = ops.log(ops.relu(ops.unsqueeze(reference.bottom, 1) - y) * unit + 1.0)
+    y = y * present
+    higher = ops.relu(y - ops.unsqueeze(reference.top, 1)) * unit
+    lower = ops.relu(ops.unsqueeze(reference.bottom, 1) - y) * unit
     z = (y - ops.unsqueeze(reference.mean, 1)) * unit
+    beyond = stacked_queries(ops, [higher, lower, ops.relu(y), ops.relu(0.0 - y), ops.abs(z) * present])
+    beyond = ops.log(beyond + 1.0)
+    excess = ops.squeeze(ops.part(beyond, 2, 0, 1) - ops.part(beyond, 2, 1, 2), 2)
     place, varied = _place(ops, y), ops.unsqueeze(reference.varied, 1)
     line = ops.unsqueeze(place * (BINS / 2) + BINS / 2, 3)
     bins = ops.clip(line - ops.constant(np.arange(BINS)), 0.0, 1.0)
@@ -195,13 +198,9 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     here = present * varied
     return Query(
         present=present,
-        squashed=ops.tanh(z * 0.25) + (above - below) * EXCESS,
-        rank=rank * varied + (above - below),
-        above=above * present,
-        below=below * present,
-        high=ops.log(ops.relu(y) + 1.0) * present,
-        low=ops.log(ops.relu(0.0 - y) + 1.0) * present,
-        far=ops.log(ops.abs(z) + 1.0) * present,
+        squashed=ops.tanh(z * 0.25) + excess * EXCESS,
+        rank=rank * varied + excess,
+        beyond=beyond,
         few_above=_few(ops, 1.0 - standing + half) * here,
         few_below=_few(ops, standing + half) * here * ops.unsqueeze(columns.two_sided, 1),
         bins=bins,
@@ -211,7 +210,7 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
 
 
 def _few(ops: Ops, share: Array) -> Array:
-    return ops.relu(0.0 - ops.log(share * 2.0))
+    return ops.relu(ops.log(share * 2.0) * -0.5)
 
 
 def _robust_scale(

@@ -40,7 +40,7 @@ class Variant:
     anomalous: np.ndarray
     category: np.ndarray  # [F]
     direction: np.ndarray  # [F]
-    contamination: float  # the highest share of anomalies in a context, 0 for none
+    contamination: float = 0.0  # the highest share of anomalies in a context
 
 
 def draw_variant(sets: list[TaskSet], recipe: Recipe, columns: int, rng: np.random.Generator) -> Variant:
@@ -90,8 +90,8 @@ def _set_apart(parts: list[np.ndarray], rng: np.random.Generator) -> list[np.nda
     middle = known[rng.integers(len(known))]
     reach = np.quantile(np.abs(known - middle), rng.uniform(0.02, 0.25))
     inside = [np.abs(np.nan_to_num(rows[:, column]) - middle) <= reach for rows in parts[:2]]
-    anomalous = np.concatenate([rows[here] for rows, here in zip(parts, inside)])
-    left = [rows[~here] for rows, here in zip(parts, inside)]
+    anomalous = np.concatenate([rows[here] for rows, here in zip(parts[:2], inside, strict=True)])
+    left = [rows[~here] for rows, here in zip(parts[:2], inside, strict=True)]
     if width == 1 or len(anomalous) < FEWEST_ANOMALIES or min(map(len, left)) < FEWEST_ANOMALIES:
         return parts
     return [np.delete(rows, column, 1) for rows in (*left, anomalous)]
