@@ -2,10 +2,11 @@
 
 A small network gives each feature weights from its statistics: in a space where a feature's place is a mix of its
 squashed and its rank value, for equality, and where single features' deviations are averaged. In the space,
-exp(-D), D the squared distance, and its 4th and 16th powers are kernels of three widths; minus the log of their mean over the
-rows is a detector, and what a row of the context gets from the others tells what is usual. Rows that are themselves
-far from the others get less say, for they may be anomalies that nobody has noticed. Beside them stand the distances
-to the nearest rows, the share of features whose very value the rows have, and maxima and means of single features.
+exp(-D), D the squared distance, and its 4th and 16th powers are kernels of three widths; minus the log of their mean
+over the rows is a detector, and what a row of the context gets from the others with the widest tells what is usual.
+Rows that are themselves far from the others get less say, for they may be anomalies that nobody has noticed. Beside
+them stand the distances to the nearest rows, the share of features whose very value the rows have, and maxima and
+means of single features.
 
 Shapes as in `features`; T statistics of a feature, K detectors, S statistics of a context.
 """
@@ -24,12 +25,12 @@ LIKENESS = 6.0  # how steeply the kernel of equal values falls
 NEAREST = 5
 ABSENT = 1e6
 FARTHEST_ROW = 1e5
-STATISTICS = 14
+STATISTICS = 13
 CELLS = 11
 POOLED_CELLS = 2
 SINGLE = 9
-DETECTORS = 2 * RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
-CONTEXT = 2 * STATISTICS + 2 * RUNGS + 1
+DETECTORS = 1 + RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
+CONTEXT = 2 * STATISTICS + 3
 ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)  # of the cells, the first ones
 PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR]]
 PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = (
@@ -61,8 +62,8 @@ class Prepared:
     usual_likeness: Array  # [N, 1], how alike the rows are among themselves
     trust: Array  # [N, M], the rows' say where kernels are averaged; sums to 1
     doubt: Array  # [N, M], how far each row is from the others, 0 for the usual ones
-    usual: Array  # [N, RUNGS], mean of the kernel detectors over the rows
-    spread: Array  # [N, RUNGS], their standard deviation
+    usual: Array  # [N, 1], mean of the widest kernel's detector over the rows
+    spread: Array  # [N, 1], its standard deviation
     context: Array  # [N, S]
 
 
@@ -87,7 +88,7 @@ def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
         for single in (ops.squeeze(ops.part(weights, 1, place, place + 1), 1) for place in (2, 3))
     )
     usual_likeness = ops.unsqueeze(ops.total(likeness * alike), 1)
-    left_out = ops.concat([ops.unsqueeze(part, 1) for part in _left_out(ops, space, reference)], 1)
+    left_out = _left_out(ops, space, reference)
     usual, spread = _spread(ops, left_out, reference.share)
     doubt, trust = _trust(ops, left_out, usual, spread, reference)
     usual, spread = _spread(ops, left_out, trust)
@@ -117,13 +118,12 @@ def detect(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> Dete
     nearness = _kernels(ops, distance)
     count = ops.unsqueeze(reference.count, 1)
     rows = ops.unsqueeze(prepared.trust, 2)
-    rarity = ops.concat([_rarity(ops, kernel @ rows, count) for kernel in nearness], 2)
-    apart = rarity - ops.unsqueeze(prepared.usual, 1)
-    far = ops.concat(_nearest(ops, distance, prepared), 2)
-    far = far - ops.unsqueeze(ops.part(prepared.usual, 1, 1, 2) * 0.3, 1)
+    usual = ops.unsqueeze(prepared.usual, 1)
+    apart = _rarity(ops, ops.concat([kernel @ rows for kernel in nearness], 2), count) - usual
+    far = ops.concat(_nearest(ops, distance, prepared), 2) - usual * 0.3
+    standard = ops.part(apart, 2, 0, 1) / ops.unsqueeze(prepared.spread + 0.1, 1)
     plain, pooled = _cells(ops, prepared, query, columns)
-    parts = [apart / ops.unsqueeze(prepared.spread + 0.1, 1), apart * 0.3, far]
-    values = ops.concat([*parts, *_likeness(ops, prepared, query), plain], 2)
+    values = ops.concat([standard, apart * 0.3, far, *_likeness(ops, prepared, query), plain], 2)
     values = ops.concat([values / ops.sqrt(ops.abs(values) * 0.25 + 1.0), pooled], 2)
     return Detected(values, tuple(nearness), point)
 
@@ -132,9 +132,6 @@ def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array
     """What each feature is like [N, T, F], and how often two of its rows share a bin [N, F]."""
     z, share, knots = reference.squashed, reference.share, reference.knots
     second, middle = weighted(ops, z * z, share), weighted(ops, z, share)
-    product = z * ops.unsqueeze(share, 1) @ ops.transpose(z, (0, 2, 1))
-    norm = ops.reciprocal(ops.sqrt(second + 1e-4))
-    related = ops.squeeze(ops.unsqueeze(norm, 1) @ ops.abs(product), 1) * norm
     alike = ops.total(knots * knots)
     one = reference.missing * 0.0 + 1.0
     top, bottom = ops.log(reference.top + 1.0), ops.log(1.0 - reference.bottom)
@@ -151,7 +148,6 @@ def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array
         bottom * 0.5,
         one * (ops.log(reference.count) * 0.2),
         one * (ops.log(columns.count) * 0.3),
-        (related - second * norm * norm) / columns.count * 3.0,
         reference.missing + columns.two_sided,
     ]
     return stacked(ops, [part * columns.used for part in parts]), alike
@@ -177,35 +173,31 @@ def _space(ops: Ops, pair: Array, reference: Reference) -> Space:
 
 
 def _spread(ops: Ops, values: Array, share: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation [N, K] of values [N, K, M] of the rows."""
-    mean = weighted(ops, values, share)
-    apart = values - ops.unsqueeze(mean, 2)
-    return mean, ops.sqrt(weighted(ops, apart * apart, share) + 1e-4)
+    """Mean and standard deviation [N, 1] of values [N, M] of the rows."""
+    mean = ops.unsqueeze(ops.total(values * share), 1)
+    apart = values - mean
+    return mean, ops.sqrt(ops.unsqueeze(ops.total(apart * apart * share), 1) + 1e-4)
 
 
 def _trust(
     ops: Ops, left_out: Array, usual: Array, spread: Array, reference: Reference
 ) -> tuple[Array, Array]:
     """How far each row is from the others [N, M], beyond what is usual, and the say that it keeps."""
-    rarity = ops.squeeze(ops.part(left_out, 1, 0, 1), 1)
-    doubt = ops.relu(rarity - ops.part(usual, 1, 0, 1)) * reference.keep
+    doubt = ops.relu(left_out - usual) * reference.keep
     first = ops.concat([usual, ops.log(spread)], 1)
     strict = ops.exp(ops.clip(first @ ops.parameter("doubt") + ops.parameter("doubt_bias"), -4.0, 2.0))
     say = reference.share * ops.exp(doubt * strict * -1.0)
     return doubt, say / ops.unsqueeze(ops.total(say) + 1e-9, 1)
 
 
-def _left_out(ops: Ops, space: Space, reference: Reference) -> list[Array]:
-    """The kernel detectors [N, M] of each row against the others."""
+def _left_out(ops: Ops, space: Space, reference: Reference) -> Array:
+    """The widest kernel's detector [N, M] of each row against the others."""
     norm = ops.unsqueeze(space.norm, 1)
     one = norm * 0.0 + 1.0
-    left = ops.transpose(ops.concat([space.rows * -2.0, norm, one], 1), (0, 2, 1))
-    distance = left @ ops.concat([space.rows, one, norm], 1)
+    left = ops.transpose(ops.concat([space.rows * 2.0, norm * -1.0, one], 1), (0, 2, 1))
+    kernel = ops.exp(left @ ops.concat([space.rows, one, norm * -1.0], 1))
     alone = ops.reciprocal(reference.count)
-    return [
-        _rarity(ops, ops.relu(weighted(ops, kernel, reference.share) - alone), reference.count)
-        for kernel in _kernels(ops, distance)
-    ]
+    return _rarity(ops, ops.relu(weighted(ops, kernel, reference.share) - alone), reference.count)
 
 
 def _distances(ops: Ops, space: Space, query: Query) -> tuple[Array, Array]:

@@ -114,10 +114,13 @@ def _against(ops: Ops, prepared: Prepared, raw: Array, columns: Columns) -> tupl
 
 
 def _mixed(ops: Ops, prepared: Prepared, values: Array) -> Array:
-    """The detectors [N, Q, K] in one score [N, Q, 1], never falling in any of them."""
+    """The detectors [N, Q, K] in one score [N, Q, 1], never falling in any of them.
+
+    The context's statistics also set its level, so that scores of different contexts compare.
+    """
     hidden = _standard_context(ops, prepared) @ ops.parameter("context1") + ops.parameter("context1_bias")
     hidden = ops.tanh(hidden)
     weight = ops.softmax(hidden @ ops.parameter("choose") + ops.parameter("choose_bias")) * 2.0
     bias = hidden @ ops.parameter("mixture_context") + ops.parameter("mixture_bias")
     rest = ops.relu(values @ ops.positive("mixture1") + ops.unsqueeze(bias, 1)) @ ops.positive("mixture2")
-    return values @ ops.unsqueeze(weight, 2) + rest
+    return values @ ops.unsqueeze(weight, 2) + rest + ops.unsqueeze(hidden @ ops.parameter("level"), 1)
