@@ -31,11 +31,10 @@ POOLED_CELLS = 2
 SINGLE = 9
 DETECTORS = 1 + RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
 CONTEXT = 2 * STATISTICS + 3
-ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)  # of the cells, the first ones
+ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)
+# Single features' detectors, each a sum of cells: either side, and the upper one alone.
 PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR]]
-PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = (
-    1  # single features' detectors: either side, and the upper one alone
-)
+PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = 1
 WEIGHTS = 4  # of the squashed and of the rank features, for equality, for averages
 
 

@@ -23,16 +23,12 @@ TINY = 1e-30
 HALF_WAY = 1.8
 LEAST_VARIANCE = 1e-3
 EXCESS = 0.25
-STEPS = (
-    (1.5, 0.04),
-    (2.0, 0.006),
-    (2.0, 0.006),
-)  # to the robust centre: half of where a row has no say, least variance
+# Steps to the robust centre: half of how far a row may be to have a say, and the least variance.
+STEPS = ((1.5, 0.04), (2.0, 0.006), (2.0, 0.006))
 FARTHEST_UNIT = 1e4
 NARROWEST = 0.25  # the least scale, in mean absolute deviations
-BELOW = (
-    np.triu(np.ones((BINS + 1, BINS + 1)), 1) + np.eye(BINS + 1) / 2
-)  # what lies below each edge, half of it itself
+# What lies below each edge between bins, half of what lies on it included.
+UNDER = np.triu(np.ones((BINS + 1, BINS + 1)), 1) + np.eye(BINS + 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +266,7 @@ def _histogram(
     """Of rows in the bins: knots [N, F, BINS + 1], and start [N, F] and steps [N, F, BINS] of the distribution
     function and of its normal quantile."""
     knots = at_knots(ops, ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3), 2)
-    standing = knots @ ops.constant(BELOW)
+    standing = knots @ ops.constant(UNDER)
     normal = _normal(ops, standing, ops.unsqueeze(count, 2))
     lines = (standing, normal)
     steps = [ops.part(line, 2, 1, BINS + 1) - ops.part(line, 2, 0, BINS) for line in lines]
