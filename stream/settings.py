@@ -119,6 +119,11 @@ class Settings(BaseSettings):
     log_format: Literal["json", "text", "auto"] = setting("auto", "auto: text on a terminal, else json")
     log_level: Level = setting("info", "least severe message that is logged")
 
+    @property
+    def source_topic(self) -> str:
+        """The topic whose partitions and offsets alerts and verdicts name: the input, or what is routed from it."""
+        return f"{self.application_id}-routed" if self.route else self.input_topic
+
     @field_validator("alerts_topic", "dead_letters_topic", "verdicts_topic", "models_topic")
     @classmethod
     def _apart(cls, topic: str, info: ValidationInfo) -> str:

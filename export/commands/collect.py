@@ -76,8 +76,7 @@ def command(
 
     settings = load_settings(file)
     profile = load(settings.profile)
-    source = f"{settings.application_id}-routed" if settings.route else settings.input_topic
-    topics = Topics(source, settings.alerts_topic, settings.verdicts_topic)
+    topics = Topics(settings.source_topic, settings.alerts_topic, settings.verdicts_topic)
     limits = Limits(
         settings.max_record_bytes, settings.max_depth, settings.max_headers, require_key=not settings.route
     )

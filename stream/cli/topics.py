@@ -53,20 +53,23 @@ def describe(file: Path | None, as_json: bool) -> None:
 
 @command.command()
 @settings_option
+@click.option("--collect", is_flag=True, help="What `onsight-export collect` needs, instead of a worker.")
 @click.argument("user")
-def acls(file: Path | None, user: str) -> None:
+def acls(file: Path | None, collect: bool, user: str) -> None:
     """Print what a worker that logs in as USER must be allowed to do, as calls of Kafka's own tool.
 
     Nothing is changed. A certificate's USER is its whole subject ("CN=onsight"), unless the brokers map it.
 
     \b
-    Example:
+    Examples:
       onsight topics acls onsight
+      onsight topics acls --collect onsight-exporter
     """
-    from stream.job.rights import commands
+    from stream.job.rights import commands, rights, rights_to_collect
     from stream.settings import load_settings
 
-    for line in commands(load_settings(file), user):
+    settings = load_settings(file)
+    for line in commands(settings, (rights_to_collect if collect else rights)(settings), user):
         click.echo(line)
 
 

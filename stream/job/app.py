@@ -67,7 +67,7 @@ class Job:
         others = settings.alerts_topic, settings.dead_letters_topic, settings.verdicts_topic
         self.count = partition_count(settings, settings.input_topic, *others)
         self.app = faust_app(settings)
-        self.topic = f"{settings.application_id}-routed" if settings.route else settings.input_topic
+        self.topic = settings.source_topic
         limits = Limits(
             settings.max_record_bytes,
             settings.max_depth,

@@ -1,6 +1,6 @@
 """What a worker's user must be allowed to do, and no more: as ACLs of Apache Kafka."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,9 +32,16 @@ def rights(settings: Settings) -> tuple[Right, ...]:
     )
 
 
-def commands(settings: Settings, user: str) -> Iterator[str]:
-    """The rights as calls of Kafka's own tool."""
-    for right in rights(settings):
+def rights_to_collect(settings: Settings) -> tuple[Right, ...]:
+    """The rights of `onsight-export collect` with these settings."""
+    topics = settings.source_topic, settings.alerts_topic, settings.verdicts_topic
+    group = Right("group", f"{settings.application_id}.experience", ("Read",))
+    return (*(Right("topic", topic, ("Read",)) for topic in topics), group)
+
+
+def commands(settings: Settings, rights: Iterable[Right], user: str) -> Iterator[str]:
+    """Rights as calls of Kafka's own tool."""
+    for right in rights:
         operations = " ".join(f"--operation {operation}" for operation in right.operations)
         pattern = " --resource-pattern-type prefixed" if right.prefix else ""
         yield (

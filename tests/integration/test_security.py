@@ -1,15 +1,19 @@
 """A worker that logs in by SCRAM or a certificate, with no more rights than it needs."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
-from deployment import Deployment, Worker, wait_for
+from deployment import ONSIGHT, Deployment, Worker, ends, wait_for
 from kafka import KafkaAdminClient
 from secure import KEY_PASSWORD, Secure, add_user, allow, secure_broker
 from test_worker import admin, deploy, expected, filled, sources, written
 
-from stream.job.rights import Right, rights
+from stream.job.rights import Right, rights, rights_to_collect
 from stream.job.status import CRASHED, DRAINED, UNAVAILABLE
 from stream.settings import Settings
 
@@ -25,7 +29,7 @@ Deploy = Callable[..., Deployment]
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     with secure_broker(tmp_path_factory.mktemp("secure"), ("by-certificate", "nobody")) as broker:
         with KafkaAdminClient(bootstrap_servers=broker.open) as client:
-            for user in ("by-password", "without-alerts"):
+            for user in ("by-password", "without-alerts", "collector"):
                 add_user(client, user, PASSWORD)
         yield broker
 
@@ -36,9 +40,13 @@ def kafka(secure: Secure) -> str:
     return secure.open
 
 
-def needed(deployment: Deployment) -> tuple[Right, ...]:
+def settings_of(deployment: Deployment) -> Settings:
     given = {name.removeprefix("ONSIGHT_").lower(): value for name, value in deployment.environment.items()}
-    return rights(Settings.model_construct(**given))
+    return Settings.model_construct(**given)
+
+
+def needed(deployment: Deployment) -> tuple[Right, ...]:
+    return rights(settings_of(deployment))
 
 
 def login(secure: Secure, user: str) -> dict[str, Any]:
@@ -95,3 +103,21 @@ def test_a_missing_right_ends_the_worker(
     assert worker.wait() == (CRASHED if instead else UNAVAILABLE), worker.log
     assert ("TopicAuthorizationFailedError" if instead else f"'{deployment.alerts}' not found") in worker.log
     assert_no_secret(worker)
+
+
+def test_experience_is_collected_with_the_least_rights(
+    secure: Secure, admin: KafkaAdminClient, filled: str, deploy: Deploy, tmp_path: Path
+) -> None:
+    deployment = deploy(filled)
+    allow(admin, "collector", rights_to_collect(settings_of(deployment)))
+    own = {f"ONSIGHT_{name.upper()}": str(value) for name, value in login(secure, "collector").items()}
+    done = subprocess.run(
+        [ONSIGHT.with_name("onsight-export"), "collect", "--json", "--store", tmp_path / "store"],
+        env={**os.environ, **deployment.environment, **own},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    told = orjson.loads(done.stdout)
+    assert told["events"] + told["left_out"] == sum(ends(secure.open, filled).values())
+    assert PASSWORD.encode() not in done.stdout + done.stderr
