@@ -78,15 +78,12 @@ def parse(body: bytes) -> Verdict:
     if not isinstance(found, dict):
         raise InputError(f"verdict: expected a JSON object, found {body[:60]!r}")
     source, offset = _place(found.get("source"))
-    verdict: Any = found.get("verdict")
-    if verdict not in get_args(Outcome):
-        raise InputError(f'verdict: expected "confirmed" or "dismissed" as its verdict, found {verdict!r}')
     return Verdict(
         id=_text(found, "id"),
         entity=_text(found, "entity"),
-        verdict=verdict,
+        verdict=outcome(found.get("verdict")),
         by=_text(found, "by"),
-        at=_moment(found.get("at")),
+        at=moment(found.get("at")),
         source=source,
         offset=offset,
         features=_mapping(found, "features"),
@@ -108,11 +105,19 @@ def _mapping(found: Mapping[str, Any], name: str) -> Mapping[str, object]:
     return value
 
 
-def _moment(value: object) -> float:
-    """Seconds since 1970 of ISO 8601 text, UTC unless it says otherwise."""
+def outcome(value: Any) -> Outcome:
+    """Raises InputError for anything but the two."""
+    if value not in get_args(Outcome):
+        raise InputError(f'verdict: expected "confirmed" or "dismissed" as its verdict, found {value!r}')
+    known: Outcome = value
+    return known
+
+
+def moment(value: object) -> float:
+    """Seconds since 1970 of ISO 8601 text, UTC unless it says otherwise. Raises InputError."""
     try:
-        moment = datetime.fromisoformat(str(value))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        found = datetime.fromisoformat(str(value))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError) as error:
         raise InputError(
             f"verdict: expected a time such as 2026-01-31T03:12:45Z as its at, found {value!r}"

@@ -40,3 +40,13 @@ def test_late_events_do_not_fill_the_bucket() -> None:
 def test_a_clock_far_ahead_gives_one_filling_and_no_standstill() -> None:
     budget = Budget(2.0)
     assert [budget.take(time) for time in (0.0, 100 * DAY, 10.0, 10.0 + DAY / 2)] == [True, True, False, True]
+
+
+def test_the_use_is_that_of_the_last_day() -> None:
+    budget = Budget(10)
+    assert budget.use == 0.0
+    for hour in range(4):
+        assert budget.take(hour * 3600.0)
+    assert budget.use == 0.4
+    assert budget.take(DAY + 3600.0)
+    assert budget.use == 0.3

@@ -144,3 +144,58 @@ def test_an_unknown_name_says_what_there_is(tmp_path) -> None:
         load("cadr")
     with pytest.raises(ProfileError, match="can't be read"):
         load(str(tmp_path))
+
+
+RISK = "  - {name: risk, kind: verdicts, field: drug, days: 7, of: share, direction: high}\n"
+CLEAR = GOOD.replace(", mask: true", "")
+
+
+def test_a_feature_of_verdicts_looks_at_a_field() -> None:
+    profile = parse(CLEAR.replace("alerts:", RISK + "alerts:"), "ward.yaml")
+    feature = profile.features[-1]
+    assert (feature.seconds, feature.of, feature.direction, feature.transform) == (
+        7 * 86_400,
+        "share",
+        1,
+        None,
+    )
+    assert profile.judged == ("drug",)
+    assert profile.categories == ("drug",)
+    assert parse(CLEAR.replace("alerts:", RISK.replace("of: share, ", "") + "alerts:"), "f").features[
+        -1
+    ].of == ("confirmed")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            RISK.replace(", days: 7", ""),
+            "ward.yaml:11: features[6].days is missing, expected it on a feature of kind",
+        ),
+        (RISK.replace("field: drug, ", ""), "ward.yaml:11: features[6].field is missing"),
+        (RISK.replace("days: 7", "days: 0"), "ward.yaml:11: features[6].days is 0, expected more than 0"),
+        (
+            RISK.replace("share", "entity"),
+            "ward.yaml:11: features[6].of is 'entity', expected one of confirmed,",
+        ),
+        (
+            RISK.replace("days: 7", "days: 7, seconds: 5"),
+            "features[6].seconds is given, expected none on a feature",
+        ),
+        (
+            RISK.replace("of: share", "mask: true"),
+            "ward.yaml:11: features[6].field is masked, expected a field that",
+        ),
+        (RISK.replace("verdicts", "number"), "ward.yaml:11: features[6].days is given, expected none"),
+    ],
+)
+def test_a_mistake_in_a_feature_of_verdicts(text: str, message: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse(CLEAR.replace("alerts:", text + "alerts:"), "ward.yaml")
+    assert message in str(caught.value)
+
+
+def test_a_field_that_another_feature_masks_has_no_verdicts() -> None:
+    with pytest.raises(ProfileError, match=r"ward.yaml:11: features\[6\].field is masked"):
+        parse(GOOD.replace("alerts:", RISK + "alerts:"), "ward.yaml")

@@ -20,6 +20,8 @@ from stream.detector import Detector
 from stream.errors import InputError
 from stream.events import decode
 from stream.partitioner import partition_of
+from stream.verdict import Verdict
+from stream.verdict import parse as parse_verdict
 
 BAD = (b"not json", b'{"card":"c1","ts":"noon","amount":1}', b'{"ts":1,"amount":1}')
 
@@ -169,3 +171,22 @@ def test_mistakes_are_told(tmp_path: Path, source: Path) -> None:
     assert "no event of" in str(nothing.exception)
     nowhere = run(tmp_path, source, "missing/scores.jsonl", "--json")
     assert "can't be written (No such file" in str(nowhere.exception)
+
+
+def test_verdicts_of_a_file_are_applied_and_counted(tmp_path: Path, source: Path) -> None:
+    plain = replayed(tmp_path, source)
+    judged = next(row for row in plain[:600] if row["alert"])
+    place = Source("cards", 0)
+    verdict = Verdict("x", judged["entity"], "dismissed", "ann", 0.0, place, judged["position"])
+    later = parse_verdict(verdict.body().replace(b"1970-01-01T00:00:00.000Z", plain[600]["time"].encode()))
+    given = write_lines(tmp_path / "verdicts.jsonl", [later.body()])
+    result = run(tmp_path, source, "told.jsonl", "--json", "--verdicts", str(given), "--topic", "cards")
+    assert result.exit_code == 0, result.output
+    assert sum(orjson.loads(result.output.splitlines()[-1])["verdicts"].values()) == 1
+    told = [orjson.loads(line) for line in (tmp_path / "told.jsonl").read_bytes().splitlines()]
+    assert told[:600] == plain[:600]
+    assert told[600:] != plain[600:]
+    given = write_lines(tmp_path / "verdicts.jsonl", [later.body(), b"{}"])
+    refused = run(tmp_path, source, "told.jsonl", "--verdicts", str(given))
+    assert isinstance(refused.exception, InputError)
+    assert "verdicts.jsonl: line 2: verdict: expected a text as its id" in str(refused.exception)

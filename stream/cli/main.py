@@ -18,6 +18,8 @@ COMMANDS = (
     "settings",
     "tail",
     "topics",
+    "verdict",
+    "verdicts",
     "worker",
 )
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from stream.events import Reject
     from stream.profile import Profile
     from stream.replay import Replay, Scored
+    from stream.scorer import Scorer
+    from stream.verdict import Verdict
 
 
 @click.command()
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="JSON lines of the records that can't be read, and why.",
 )
+@click.option(
+    "--verdicts",
+    "verdicts_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JSON lines of verdicts, as the verdicts topic has them; each is applied at its time.",
+)
+@click.option("--topic", default="replay", show_default=True, help="Topic to act like; verdicts name it.")
 @click.option(
     "--artifact", type=click.Path(path_type=Path), help="Model folder.  [default: the one in the package]"
 )
@@ -65,6 +74,8 @@ def command(
     source: Path,
     output: Path,
     rejects_path: Path | None,
+    verdicts_path: Path | None,
+    topic: str,
     artifact: Path | None,
     partitions: int,
     max_keys: int,
@@ -76,7 +87,8 @@ def command(
     Writes one row an event: position (its place in the file from 0), entity, time, score, p_value, alert and, for
     alerts, reasons. Records that can't be read are left out and counted; --rejects says which and why. The same
     input gives the same bytes. With --partitions 4 the scores and alerts are those of a worker on a topic of 4
-    partitions that `onsight produce` filled with the file. Exit status 1 if no event could be read.
+    partitions that `onsight produce` filled with the file. --verdicts gives what `onsight verdict` would have written,
+    in event time; the events that they are on are those of --topic. Exit status 1 if no event could be read.
 
     \b
     Examples:
@@ -90,12 +102,21 @@ def command(
     from stream.files import read_events
     from stream.memory import keep_freed_memory
     from stream.profile import load
+    from stream.replay import Replay
 
     if source.resolve() in (output.resolve(), rejects_path and rejects_path.resolve()):
         raise click.UsageError(f"{source} is both read and written: give the output a name of its own")
     keep_freed_memory()
     profile = load(name)
-    replay = _replay(profile, artifact, partitions, max_keys)
+    scorer = _scorer(profile, artifact)
+    replay = Replay(
+        profile,
+        scorer,
+        topic=topic,
+        partitions=partitions,
+        max_keys=max_keys,
+        verdicts=_verdicts(verdicts_path) if verdicts_path else (),
+    )
     begin = perf_counter()
     with _files(source, output, rejects_path, shown=not as_json) as write:
         for batch, rejects in read_events(source, Decoder(profile), size):
@@ -105,14 +126,29 @@ def command(
         raise InputError(f"no event of {source} could be read; `onsight check` shows why")
 
 
-def _replay(profile: "Profile", artifact: Path | None, partitions: int, max_keys: int) -> "Replay":
+def _scorer(profile: "Profile", artifact: Path | None) -> "Scorer":
     from stream.artifact import load_artifact, shipped
-    from stream.replay import Replay
     from stream.scorer import Scorer
 
     scorer = Scorer(load_artifact(artifact or shipped()), profile.category, profile.direction)
     scorer.warm_up(profile.window, profile.peers)
-    return Replay(profile, scorer, partitions=partitions, max_keys=max_keys)
+    return scorer
+
+
+def _verdicts(path: Path) -> "list[Verdict]":
+    """Raises InputError, with the line that is no verdict."""
+    from stream.errors import InputError
+    from stream.files import read_lines
+    from stream.verdict import parse
+
+    found = []
+    for run in read_lines(path):
+        for number, line in enumerate(run.values, run.start + 1):
+            try:
+                found.append(parse(line))
+            except InputError as error:
+                raise InputError(f"{path}: line {number}: {error}") from error
+    return found
 
 
 @contextmanager
@@ -147,6 +183,7 @@ def _report(replay: "Replay", rate: float, output: Path, as_json: bool) -> None:
             "rejects": rejects,
             "alerts": replay.alerts,
             "keys": replay.keys,
+            "verdicts": _outcomes(replay),
             "events_per_s": round(rate),
         }
         click.echo(orjson.dumps(summary))
@@ -155,5 +192,12 @@ def _report(replay: "Replay", rate: float, output: Path, as_json: bool) -> None:
         f"{replay.events:,} events of {replay.keys:,} entities, {replay.alerts:,} alerts: {output} "
         f"({rate:,.0f} events/s)"
     )
+    if outcomes := _outcomes(replay):
+        click.echo("verdicts: " + ", ".join(f"{count:,} {which}" for which, count in outcomes.items()))
     for reason, count in rejects.items():
         click.echo(f"{count:,} left out: {reason} (`onsight check` shows why)", err=True)
+
+
+def _outcomes(replay: "Replay") -> dict[str, int]:
+    """How many verdicts had which outcome."""
+    return {f"{verdict} {outcome}": count for (verdict, outcome), count in sorted(replay.outcomes.items())}

@@ -1,13 +1,16 @@
 """Verdicts on a real broker: they change the next scores of all partitions, as a replay says, whatever happens."""
 
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 from card_stream import events, profile, scorer
-from deployment import PARTITIONS, Deployment, Worker, produce, wait_for
+from deployment import ONSIGHT, PARTITIONS, Deployment, Worker, produce, read, wait_for
 from test_health import free_port, metrics, total
 from test_worker import COUNT, admin, deploy, sources, written
 
@@ -55,17 +58,17 @@ class Watched:
     def __init__(self, kafka: str, deployment: Deployment) -> None:
         self.deployment = deployment
         self._kafka = kafka
-        self._ports: dict[str, int] = {}
+        self.ports: dict[str, int] = {}
 
     def start(self, instance: str = "one") -> Worker:
-        port = self._ports[instance] = free_port()
+        port = self.ports[instance] = free_port()
         return self.deployment.start(instance, health_port=port)
 
     def give(self, verdicts: list[Verdict]) -> None:
         produce(self._kafka, self.deployment.verdicts, [(one.key, one.body()) for one in verdicts])
 
     def sum(self, name: str) -> float:
-        return sum(total(metrics(port), f"onsight_{name}") for port in self._ports.values())
+        return sum(total(metrics(port), f"onsight_{name}") for port in self.ports.values())
 
     def apply(self, verdicts: list[Verdict]) -> None:
         """Give verdicts, and wait until every partition knows them."""
@@ -135,3 +138,58 @@ def test_what_is_no_verdict_is_counted_and_passed_over(kafka: str, watched: Watc
     assert watched.sum("bad_verdicts_total") == 2
     assert "offset 0 of" in worker.log
     assert worker.stop() == 0, worker.log
+
+
+def run(deployment: Deployment, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **deployment.environment}
+    return subprocess.run([ONSIGHT, *arguments], env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_verdicts_given_on_the_command_line(kafka: str, watched: Watched, tmp_path: Path) -> None:
+    deployment = watched.deployment
+    watched.start()
+    watched.feed(0, HALF)
+    deployment.settle()
+    bodies = [orjson.loads(record.value) for record in read(kafka, deployment.alerts)]
+    alert, other = bodies[-1], bodies[0]
+    done = run(
+        deployment, "verdict", "--alert", alert["id"], "--verdict", "confirmed", "--by", "ann", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert orjson.loads(done.stdout)["features"] == alert["features"]
+    wait_for(lambda: metrics_of(watched).get(("applied", "confirmed")), "the verdict to be applied")
+    place = "/".join(str(part) for part in other["source"].values())
+    lines = [
+        {"alert": alert["id"], "verdict": "confirmed"},
+        {"event": place, "verdict": "dismissed"},
+        {"alert": "0" * 32, "verdict": "dismissed"},
+        {"event": f"{deployment.source}/0/999999", "verdict": "dismissed"},
+    ]
+    file = tmp_path / "verdicts.jsonl"
+    file.write_bytes(b"\n".join(map(orjson.dumps, lines)))
+    done = run(deployment, "verdicts", "import", str(file), "--json")
+    assert (done.returncode, orjson.loads(done.stdout)) == (1, {"written": 2, "missing": 2}), done.stderr
+    assert f"no alert '{'0' * 32}'" in done.stderr
+    assert f"event {deployment.source}/0/999999: the partition has the offsets from 0" in done.stderr
+    wait_for(lambda: metrics_of(watched).get(("duplicate", "confirmed")), "the repeat to be counted")
+    wait_for(lambda: watched.sum("verdicts_known") == 3, "all to be known")
+    assert watched.sum("precision_ratio") == 1.0, "that on an event is of no alert"
+
+
+def test_a_verdict_on_nothing_is_refused(watched: Watched) -> None:
+    deployment = watched.deployment
+    neither = run(deployment, "verdict", "--verdict", "confirmed")
+    assert (neither.returncode, "either --alert ID or --event" in neither.stderr) == (2, True)
+    nowhere = run(deployment, "verdict", "--event", "no-such-topic/0/1", "--verdict", "confirmed")
+    assert nowhere.returncode == 1
+    assert "there is no such topic or partition" in nowhere.stderr
+
+
+def metrics_of(watched: Watched) -> dict[tuple[str, str], float]:
+    """Verdicts by outcome and verdict, where there are any."""
+    found: dict[tuple[str, str], float] = {}
+    for port in watched.ports.values():
+        for (name, *labels), value in metrics(port).items():
+            if name == "onsight_verdicts_total" and value:
+                found[labels[0], labels[1]] = value
+    return found

@@ -1,0 +1,84 @@
+"""What giving a verdict takes of Kafka: the alert or event that it is on, and the verdicts topic."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from stream.errors import BrokerError, InputError
+from stream.events import Decoder, EventBatch
+from stream.job.clients import broker_error, client_arguments, reach
+from stream.job.newest import newest
+from stream.settings import Settings
+from stream.verdict import Verdict
+from stream.verdict_orders import Place
+
+ALL = 1 << 40  # records
+PATIENCE_MS = 10_000
+
+
+def find_alerts(settings: Settings, ids: Collection[str]) -> dict[str, bytes]:
+    """The bodies of those of these alerts that the alerts topic still has. Raises BrokerError."""
+    import orjson
+
+    wanted = {one.encode() for one in ids}
+    found: dict[str, bytes] = {}
+    if not wanted:
+        return found
+    for run in newest(settings, settings.alerts_topic, ALL):
+        for value in run.values:
+            # An alert's body begins with its id; anything else on the topic is not asked for.
+            if value is not None and value[7:39] in wanted:
+                found[orjson.loads(value)["id"]] = value
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def read_event(settings: Settings, place: Place, decoder: Decoder) -> EventBatch:
+    """The event at a place, as a batch of one. Raises InputError: there is none, or it can't be read; BrokerError."""
+    from kafka import KafkaConsumer, TopicPartition
+    from kafka.errors import KafkaError
+
+    reach(settings)
+    tp = TopicPartition(place.source.topic, place.source.partition)
+    try:
+        with KafkaConsumer(**client_arguments(settings), enable_auto_commit=False, group_id=None) as consumer:
+            if tp.partition not in (consumer.partitions_for_topic(tp.topic) or ()):
+                raise InputError(f"event {place}: there is no such topic or partition on {settings.kafka}")
+            consumer.assign([tp])
+            start, end = consumer.beginning_offsets([tp])[tp], consumer.end_offsets([tp])[tp]
+            if not start <= place.offset < end:
+                raise InputError(
+                    f"event {place}: the partition has the offsets from {start} to before {end} now"
+                )
+            consumer.seek(tp, place.offset)
+            records: Sequence[Any] = consumer.poll(PATIENCE_MS, max_records=1).get(tp, ())
+    except (KafkaError, OSError) as error:
+        raise broker_error(settings, error) from error
+    if not records or records[0].offset != place.offset:
+        raise InputError(f"event {place}: there is no record at this offset any more")
+    batch, rejects = decoder.decode(None, [records[0].value], np.array([place.offset]))
+    if rejects:
+        raise InputError(f"event {place}: {rejects[0].detail}")
+    return batch
+
+
+def write_verdicts(settings: Settings, verdicts: Sequence[Verdict]) -> None:
+    """Append verdicts to their topic, acknowledged by all replicas. Raises BrokerError."""
+    from kafka import KafkaProducer
+    from kafka.errors import KafkaError
+
+    reach(settings)
+    try:
+        with KafkaProducer(**client_arguments(settings), acks="all", linger_ms=5) as producer:
+            if not producer.partitions_for(settings.verdicts_topic):
+                raise BrokerError(
+                    f"there is no topic {settings.verdicts_topic!r} on {settings.kafka} (setting verdicts_topic); "
+                    "`onsight topics create` makes it"
+                )
+            sent = [producer.send(settings.verdicts_topic, one.body(), key=one.key) for one in verdicts]
+            for each in sent:
+                each.get(PATIENCE_MS / 1000)
+    except (KafkaError, OSError) as error:
+        raise broker_error(settings, error) from error
