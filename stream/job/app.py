@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from faust.types import TP
@@ -22,7 +22,7 @@ from stream.job.pulse import Pulse
 from stream.job.router import Router
 from stream.job.sink import MAX_BATCH, Sink
 from stream.job.stages import Stages, Stopwatch
-from stream.job.status import CRASHED
+from stream.job.status import CRASHED, REPLACED
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.job.traces import spans
@@ -197,6 +197,14 @@ class Job:
                 return
 
     async def _on_revoked(self, *_args: Any, **_kwargs: Any) -> None:
+        if self.settings.instance_id and not self.app.should_stop and self.app.consumer.place_lost:
+            # Joining again would throw out whoever has its name now, and so on for ever.
+            self._end(
+                REPLACED,
+                f"stopping: the place of instance_id {self.settings.instance_id!r} in the group is no longer this "
+                "worker's: another one has that name, or the brokers did not hear from this one for "
+                f"{self.settings.session_timeout:g} s",
+            )
         await self.drain()
 
     async def _on_shutdown(self, *_args: Any, **_kwargs: Any) -> None:
@@ -238,6 +246,9 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """End the process: state and offsets are in Kafka, and a restart goes on from there."""
-        log.critical("stopping: %s", error, exc_info=error)
+        self._end(CRASHED, f"stopping: {error}", error)
+
+    def _end(self, status: int, why: str, error: BaseException | None = None) -> NoReturn:
+        log.critical("%s", why, exc_info=error)
         logging.shutdown()
-        os._exit(CRASHED)
+        os._exit(status)

@@ -6,6 +6,7 @@ DRAINED = 0  # asked to stop: all that was read is scored, written and committed
 UNAVAILABLE = 69  # the brokers can't be reached, or the topic is not there
 CRASHED = 70
 STALLED = 75  # nothing moved for too long; a restart may help
+REPLACED = 76  # another worker of the same instance_id has its place in the group
 MISCONFIGURED = 78  # settings, profile or model are wrong: a restart will not help
 
 

@@ -134,6 +134,12 @@ class RunConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )
 
+    @property
+    def place_lost(self) -> bool:
+        """Whether the brokers no longer know this member of the group, which is about to join anew."""
+        coordinator = self._thread._ensure_consumer()._coordinator
+        return bool(self.app.consumer_generation_id > 0 and coordinator.generation < 0)
+
     async def release(self, offsets: Mapping[TP, int]) -> None:
         """Commit: everything before these offsets is done."""
         await self._commit(offsets)

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from kafka import KafkaAdminClient
 from prometheus_client.parser import text_string_to_metric_families
 from test_worker import BAD, COUNT, admin, deploy, feed, filled, sources
 
-from stream.job.status import CRASHED, MISCONFIGURED, STALLED, UNAVAILABLE
+from stream.job.status import CRASHED, DRAINED, MISCONFIGURED, REPLACED, STALLED, UNAVAILABLE
 
 __all__ = ["admin", "deploy", "feed", "filled", "sources"]  # fixtures
 
@@ -231,3 +232,16 @@ def test_a_worker_that_leaves_leaves_the_group(
     assert worker.stop() == 0, worker.log
     members = admin.describe_groups([deployment.name])[deployment.name]["members"]
     assert len(members) == bool(instance)
+
+
+def test_of_two_workers_of_one_name_the_older_ends(kafka: str, filled: str, deploy: Deploy) -> None:
+    deployment = deploy(filled)
+    older = deployment.start("same")
+    wait_for(lambda: older.running, "the older worker")
+    newer = deployment.start("same")
+    assert older.wait() == REPLACED
+    assert "the place of instance_id 'same' in the group is no longer this worker's" in older.log
+    wait_for(lambda: newer.running or deployment.committed(), "the newer worker")
+    deployment.settle()
+    time.sleep(4)  # longer than between two heartbeats: it stays
+    assert newer.stop() == DRAINED, newer.log
