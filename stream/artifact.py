@@ -24,6 +24,7 @@ from stream.graphcheck import check_graph
 
 CONTRACT = 1
 MODEL, GOLDEN, MANIFEST, SIGNATURE = "model.onnx", "golden.npz", "manifest.json", "manifest.sig"
+FILES = (MANIFEST, SIGNATURE, MODEL, GOLDEN)
 INPUTS = {
     "query": ("B", "F"),
     "window": ("B", "R", "F"),
@@ -65,9 +66,9 @@ class GoldenCase:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A verified model folder. `digest` is that of the manifest, which names all the others."""
+    """A verified model. `digest` is that of the manifest, which names all the others; `source` is where it came from."""
 
-    path: Path
+    source: str
     digest: str
     manifest: Manifest
     model: bytes
@@ -96,29 +97,42 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
 
 
 def load_artifact(path: Path, *, trusted: Sequence[Ed25519PublicKey] | None = None) -> Artifact:
-    """Read and verify the artifact in folder `path`; `trusted` defaults to the package's own keys.
+    """Read and verify the artifact in folder `path`, as `open_artifact` does."""
+    return open_artifact(read_folder(path), str(path), trusted=trusted)
 
-    Raises SignatureError, DigestError or ContractError for the first check that fails.
-    """
+
+def read_folder(path: Path) -> dict[str, bytes]:
+    """The files of the artifact in a folder, as far as they are there. Raises ArtifactError."""
     if not path.is_dir():
         raise ArtifactError(
             f"there is no artifact folder at {path}; `onsight artifact` prints the shipped one."
         )
-    signed = _read(path / MANIFEST)
-    _check_signature(path, signed, trusted_keys() if trusted is None else trusted)
-    manifest = _parse_manifest(signed, path / MANIFEST)
-    files = {name: _read_named(path / name, manifest) for name in (MODEL, GOLDEN)}
+    return {name: _read(path / name) for name in FILES if name != SIGNATURE or (path / name).exists()}
+
+
+def open_artifact(
+    files: Mapping[str, bytes], source: str, *, trusted: Sequence[Ed25519PublicKey] | None = None
+) -> Artifact:
+    """Verify an artifact given as its files by name; `trusted` defaults to the package's own keys.
+
+    source: where they came from, for messages
+    Raises SignatureError, DigestError or ContractError for the first check that fails.
+    """
+    signed = _file(files, MANIFEST, source)
+    _check_signature(files, source, trusted_keys() if trusted is None else trusted)
+    manifest = _parse_manifest(signed, f"{source}/{MANIFEST}")
+    model, golden = (_named(files, name, manifest, source) for name in (MODEL, GOLDEN))
     if manifest.contract != CONTRACT:
         raise ContractError(
-            f"{path} follows version {manifest.contract} of the model contract; this onsight knows {CONTRACT}."
+            f"{source} follows version {manifest.contract} of the model contract; this onsight knows {CONTRACT}."
         )
-    check_graph(files[MODEL], str(path / MODEL))
+    check_graph(model, f"{source}/{MODEL}")
     return Artifact(
-        path=path,
+        source=source,
         digest=sha256(signed),
         manifest=manifest,
-        model=files[MODEL],
-        golden=read_golden(files[GOLDEN], str(path / GOLDEN)),
+        model=model,
+        golden=read_golden(golden, f"{source}/{GOLDEN}"),
     )
 
 
@@ -149,38 +163,44 @@ def read_golden(content: bytes, source: str) -> tuple[GoldenCase, ...]:
     )
 
 
-def _check_signature(path: Path, signed: bytes, trusted: Sequence[Ed25519PublicKey]) -> None:
-    if not (path / SIGNATURE).exists():
-        raise SignatureError(f"{path} is not signed: {SIGNATURE} is missing.")
+def _check_signature(files: Mapping[str, bytes], source: str, trusted: Sequence[Ed25519PublicKey]) -> None:
+    if SIGNATURE not in files:
+        raise SignatureError(f"{source} is not signed: {SIGNATURE} is missing.")
     try:
-        signature = base64.b64decode(_read(path / SIGNATURE).strip(), validate=True)
+        signature = base64.b64decode(files[SIGNATURE].strip(), validate=True)
     except binascii.Error as error:
-        raise SignatureError(f"{path / SIGNATURE} is not base64: {error}.") from error
+        raise SignatureError(f"{source}/{SIGNATURE} is not base64: {error}.") from error
     for key in trusted:
         try:
-            key.verify(signature, signed)
+            key.verify(signature, files[MANIFEST])
         except InvalidSignature:
             continue
         return
     raise SignatureError(
-        f"none of the {len(trusted)} trusted keys signed {path / MANIFEST}: it or {SIGNATURE} was changed after "
+        f"none of the {len(trusted)} trusted keys signed {source}/{MANIFEST}: it or {SIGNATURE} was changed after "
         "signing, or it was signed by somebody else, whose public key you would have to trust first."
     )
 
 
-def _parse_manifest(content: bytes, source: Path) -> Manifest:
+def _parse_manifest(content: bytes, source: str) -> Manifest:
     try:
         return Manifest(**orjson.loads(content))
     except (orjson.JSONDecodeError, TypeError) as error:
         raise ContractError(f"{source} is not a manifest: {error}.") from error
 
 
-def _read_named(path: Path, manifest: Manifest) -> bytes:
-    content = _read(path)
-    expected, seen = manifest.files.get(path.name), sha256(content)
+def _file(files: Mapping[str, bytes], name: str, source: str) -> bytes:
+    if name not in files:
+        raise ArtifactError(f"{source}/{name} is missing.")
+    return files[name]
+
+
+def _named(files: Mapping[str, bytes], name: str, manifest: Manifest, source: str) -> bytes:
+    content = _file(files, name, source)
+    expected, seen = manifest.files.get(name), sha256(content)
     if seen != expected:
         raise DigestError(
-            f"{path} is not the file that was signed: the manifest says {expected}, it is {seen}."
+            f"{source}/{name} is not the file that was signed: the manifest says {expected}, it is {seen}."
         )
     return content
 

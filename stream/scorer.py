@@ -125,7 +125,7 @@ class Scorer:
             error = float(np.abs(seen - expected).max()) if seen.shape == expected.shape else float("inf")
             if not error <= TOLERANCE:
                 raise ContractError(
-                    f"{self._artifact.path}: {output} of golden case {case.name!r} differs by {error:.2g} "
+                    f"{self._artifact.source}: {output} of golden case {case.name!r} differs by {error:.2g} "
                     f"from the recorded one; at most {TOLERANCE:g} is accepted."
                 )
 
@@ -156,7 +156,7 @@ class _Graph:
         types = {name: shared[name] for name in self._shared}
         self._session = _open(own_part(model, SHARED, types), threads)
         inputs = [edge for edge in self._session.get_inputs() if edge.name not in types]
-        source = str(artifact.path)
+        source = artifact.source
         _check_edges("input", inputs, INPUTS, source)
         _check_edges("output", self._session.get_outputs(), {output: OUTPUTS[output]}, source)
 
