@@ -100,17 +100,21 @@ class Alert:
         )
 
     def headers(self) -> list[tuple[str, bytes]]:
-        """CloudEvents 1.0 in Kafka's binary content mode."""
-        texts = {
-            "ce_specversion": "1.0",
-            "ce_id": self.id,
-            "ce_source": f"/onsight/{self.profile}",
-            "ce_type": CE_TYPE,
-            "ce_time": rfc3339(self.time),
-            "ce_subject": self.entity,
-            "content-type": "application/json",
-        }
-        return [(name, text.encode()) for name, text in texts.items()]
+        return cloud_event(self.id, self.profile, CE_TYPE, self.time, self.entity)
+
+
+def cloud_event(id: str, profile: str, type: str, time: float, subject: str) -> list[tuple[str, bytes]]:
+    """The headers of a CloudEvent 1.0 in Kafka's binary content mode; time in seconds since 1970 UTC."""
+    texts = {
+        "ce_specversion": "1.0",
+        "ce_id": id,
+        "ce_source": f"/onsight/{profile}",
+        "ce_type": type,
+        "ce_time": rfc3339(time),
+        "ce_subject": subject,
+        "content-type": "application/json",
+    }
+    return [(name, text.encode()) for name, text in texts.items()]
 
 
 def build(

@@ -66,7 +66,7 @@ class GoldenCase:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A verified model. `digest` is that of the manifest, which names all the others; `source` is where it came from."""
+    """A verified model from `source`. `digest` is that of the manifest, which names all the others."""
 
     source: str
     digest: str

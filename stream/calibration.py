@@ -80,12 +80,26 @@ class Level:
         if self._sorted is not None:
             kept = self._sorted if replaced is None else without(self._sorted, replaced.scores)
             self._sorted = np.insert(kept, kept.searchsorted(chunk.scores), chunk.scores)
+        self._count()
+
+    def drop(self, slot: int) -> None:
+        """Forget the chunk in this place, if there is one."""
+        if self._chunks.pop(slot, None):
+            self._sorted = None
+            self._count()
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        return tuple(self._chunks.values())
+
+    def _count(self) -> None:
         chunks = self._chunks.values()
-        self.newest = max(chunks, key=attrgetter("sequence"))
+        self.newest = max(chunks, key=attrgetter("sequence"), default=None)
         self.events = sum(map(attrgetter("events"), chunks))
         self.kept = sum(map(len, map(attrgetter("scores"), chunks)))
         at, seen = list(map(attrgetter("at"), chunks)), list(map(attrgetter("seen"), chunks))
-        self.seconds, self.between = max(at) - min(at), max(seen) - min(seen)
+        self.seconds = max(at, default=0.0) - min(at, default=0.0)
+        self.between = max(seen, default=0) - min(seen, default=0)
 
     def at_least(self, score: NDArray[np.float32]) -> NDArray[np.int64]:
         """How many kept scores are not below each `score` [B]; [B]."""
@@ -109,7 +123,7 @@ def without(values: NDArray[np.float32], gone: NDArray[np.float32]) -> NDArray[n
 
 
 class Calibration:
-    """The reference of one partition. It changes only in `add`, once an epoch, and in `restore`."""
+    """The reference of one partition. It changes only in `add`, once an epoch, and in `restore` and `drop`."""
 
     def __init__(self) -> None:
         self._levels = [Level() for _ in range(LEVELS)]
@@ -131,6 +145,14 @@ class Calibration:
 
     def restore(self, level: int, chunk: Chunk) -> None:
         self._levels[level].put(chunk)
+
+    def drop(self, level: int, slot: int) -> None:
+        self._levels[level].drop(slot)
+
+    @property
+    def chunks(self) -> list[tuple[int, Chunk]]:
+        """All (level, chunk)s."""
+        return [(index, chunk) for index, level in enumerate(self._levels) for chunk in level.chunks]
 
     def events_per_day(self) -> float:
         """Pace of the partition in event time, over the shortest level that spans a day, so that a night

@@ -77,6 +77,7 @@ class Policy:
         self._suppression = Suppression(rule.suppress)
         self._pending = bytearray()  # _SCORED items of the open epoch
         self._chunks: list[tuple[int, Chunk]] = []
+        self._dropped: list[tuple[int, int]] = []  # level and slot of chunks that no longer count
         self._changed = False
         self._threshold: tuple[float, int] | None = None  # and calibration levels; None: to be worked out
         self.alerts = self.folded = self.over_budget = self.calmed = 0
@@ -134,12 +135,25 @@ class Policy:
         self._threshold = None
         self._changed = True
 
+    def adopt(self, other: "Policy | None") -> None:
+        """Judge another model's scores from here on: by the reference that `other` made of them, or by a new one.
+
+        Budget and episodes go on: they are about the alerts that left.
+        """
+        before = self._calibration.chunks
+        self._calibration = other._calibration if other else Calibration()
+        self._pending = bytearray(other._pending) if other else bytearray()
+        self._chunks = self._calibration.chunks
+        kept = {(level, chunk.slot) for level, chunk in self._chunks}
+        self._dropped = [(level, chunk.slot) for level, chunk in before if (level, chunk.slot) not in kept]
+        self._threshold = None
+        self._changed = True
+
     def changes(self) -> list[Record]:
         """Records that bring another Policy to this state, as far as they changed since the last call."""
-        records: list[Record] = [
-            (_CHUNK + bytes([level, chunk.slot]), chunk.pack()) for level, chunk in self._chunks
-        ]
-        self._chunks.clear()
+        records: list[Record] = [(_CHUNK + bytes([level, slot]), None) for level, slot in self._dropped]
+        records += [(_CHUNK + bytes([level, chunk.slot]), chunk.pack()) for level, chunk in self._chunks]
+        self._chunks, self._dropped = [], []
         if self._changed:
             head = _HEAD.pack(_VERSION, self._budget.tokens, self._budget.clock)
             records.append((_PENDING, head + self._pending))
@@ -155,7 +169,10 @@ class Policy:
         if kind == _EPISODE:
             self._suppression.restore(rest.decode(), Episode.unpack(value) if value is not None else None)
         elif kind == _CHUNK and len(rest) == 2:
-            self._calibration.restore(rest[0], Chunk.unpack(value or b""))
+            if value is None:
+                self._calibration.drop(*rest)
+            else:
+                self._calibration.restore(rest[0], Chunk.unpack(value))
         elif key == _PENDING:
             self._restore_pending(value or b"")
         else:

@@ -1,0 +1,70 @@
+"""Which models score the events of a partition, and since when: a part of the partition's state.
+
+A model is chosen between two batches, and the choice is in the changelog before any event is scored by it. So each
+event has one model, whatever happens to the worker, and an alert that is sent again has the same id.
+"""
+
+from dataclasses import dataclass
+
+import orjson
+
+from stream.errors import StateError
+from stream.records import Record
+from stream.scorer import Scorer
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Lineup:
+    """The models at work: `live` makes the alerts, `shadow` runs beside it and makes none."""
+
+    live: Scorer
+    shadow: Scorer | None = None
+
+    @property
+    def digests(self) -> tuple[str, str | None]:
+        return self.live.digest, self.shadow.digest if self.shadow else None
+
+
+class Chosen:
+    """The digests of a partition's models as its state has them.
+
+    digests: of the live model and the shadow; None where the state does not say
+    since:   source offset up to which another live model scored; shadow_since: from where on this shadow was tried
+    """
+
+    prefix = b"m"
+
+    def __init__(self) -> None:
+        self.digests: tuple[str, str | None] | None = None
+        self.since = self.shadow_since = -1
+        self._changed = False
+
+    def choose(self, digests: tuple[str, str | None], offset: int) -> None:
+        """Both are in use for the events after `offset`."""
+        before = self.digests or (None, None)
+        if digests[0] != before[0]:
+            self.since = offset
+        if digests != before:
+            self.shadow_since = offset
+            self._changed = True
+        self.digests = digests
+
+    def changes(self) -> list[Record]:
+        if not self._changed:
+            return []
+        self._changed = False
+        body = orjson.dumps([self.digests, self.since, self.shadow_since])
+        return [(self.prefix, bytes((VERSION,)) + body)]
+
+    def restore(self, _key: bytes, value: bytes | None) -> None:
+        """Read the record back. Raises StateError for another version."""
+        version, body = (value or b"")[:1], (value or b"")[1:]
+        if version != bytes((VERSION,)):
+            raise StateError(
+                f"the models in the changelog have version {version.hex() or 'none'}, expected {VERSION:02x}: another "
+                "release of onsight wrote it; run that one, or start afresh with another application_id"
+            )
+        (live, shadow), self.since, self.shadow_since = orjson.loads(body)
+        self.digests = live, shadow

@@ -1,0 +1,51 @@
+"""What a worker tells on the alerts topic beside alerts: CloudEvents of types of their own.
+
+A notice that is sent again, after a crash or by another worker, has the same id.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+
+from stream.alerts import cloud_event, rfc3339
+
+REFUSED = "dev.onsight.model-refused.v1"  # its body's JSON Schema: model-refused.schema.json
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice. type: of the CloudEvent; subject: what it is about; data: the body beside id, time and profile."""
+
+    type: str
+    profile: str
+    subject: str
+    data: Mapping[str, object]
+
+    @property
+    def id(self) -> str:
+        """32 hex digits, of all that it says."""
+        return sha256(
+            orjson.dumps([self.type, self.profile, self.data], option=orjson.OPT_SORT_KEYS)
+        ).hexdigest()[:32]
+
+    @property
+    def key(self) -> bytes:
+        return self.profile.encode()
+
+    def body(self, time: float) -> bytes:
+        """JSON; `time`: seconds since 1970 UTC."""
+        return orjson.dumps({"id": self.id, "time": rfc3339(time), "profile": self.profile, **self.data})
+
+    def headers(self, time: float) -> list[tuple[str, bytes]]:
+        return cloud_event(self.id, self.profile, self.type, time, self.subject)
+
+
+def refusal(profile: str, digest: str, role: str, error: Exception) -> Notice:
+    """A model on the models topic is not used: which (empty where the record of the roles can't be read), and why.
+
+    role: live, shadow, previous, or roles for that record
+    """
+    data = {"digest": digest, "role": role, "error": type(error).__name__, "reason": str(error)}
+    return Notice(REFUSED, profile, digest or role, data)
