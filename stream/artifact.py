@@ -80,9 +80,10 @@ def shipped(name: str = "knn") -> Path:
     return PACKAGE / "artifacts" / name
 
 
-def trusted_keys(folder: Path = PACKAGE / "keys") -> tuple[Ed25519PublicKey, ...]:
-    """The public keys (`*.pem`) in `folder`, by default those that come with the package."""
-    return tuple(read_public_key(path) for path in sorted(folder.glob("*.pem")))
+def trusted_keys(further: Path | None = None) -> tuple[Ed25519PublicKey, ...]:
+    """The public keys (`*.pem`) that come with the package, and those in the folder `further`."""
+    folders = (PACKAGE / "keys", *([further] if further else []))
+    return tuple(read_public_key(path) for folder in folders for path in sorted(folder.glob("*.pem")))
 
 
 def read_public_key(path: Path) -> Ed25519PublicKey:

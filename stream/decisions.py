@@ -6,16 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.alerts import Alert
+from stream.drift import Shift
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What became of B events: offset int64 [B], score float32 [B], p_value float64 [B], and the alerts that leave."""
+    """What became of B events: offset int64 [B], score float32 [B], p_value float64 [B], the alerts that leave, and
+    the drifts that began."""
 
     offset: np.ndarray
     score: np.ndarray
     p_value: np.ndarray
     alerts: tuple[Alert, ...]
+    shifts: tuple[Shift, ...] = ()
 
 
 def joined(parts: Sequence[Decisions]) -> Decisions:
@@ -27,4 +30,5 @@ def joined(parts: Sequence[Decisions]) -> Decisions:
         np.concatenate([np.empty(0, np.float32), *(part.score for part in parts)]),
         np.concatenate([np.empty(0), *(part.p_value for part in parts)]),
         tuple(alert for part in parts for alert in part.alerts),
+        tuple(shift for part in parts for shift in part.shifts),
     )

@@ -18,6 +18,7 @@ from stream.alerting import Alerting, Scene
 from stream.alerts import Source
 from stream.context import Peers
 from stream.decisions import Decisions, joined
+from stream.drift import Drift, Shift
 from stream.epochs import EPOCH, by_epoch
 from stream.errors import StateError
 from stream.events import EventBatch
@@ -25,11 +26,13 @@ from stream.features import Features
 from stream.feedback import Feedback
 from stream.hearing import Hearing
 from stream.known_verdicts import Heard
+from stream.lineup import Chosen, Lineup
 from stream.peers import PeerSample
-from stream.policy import Policy, certain
+from stream.policy import Policy, Precision, certain
 from stream.profile import Profile
 from stream.records import Record
 from stream.scorer import Scorer
+from stream.shadow import Shadow
 from stream.windows import Windows
 
 VERSION = 1
@@ -48,9 +51,10 @@ def nothing(_stage: str) -> None:
 
 
 class Detector:
-    """One partition's windows, rates, peers and policy, behind one scorer.
+    """One partition's windows, rates, peers and policy, behind one live model.
 
     offset: source offset up to which (inclusive) this state has seen everything; -1 before the first event
+    lineup: the models at work; chosen: those that the state names
     lap:    called with the name of each stage as it ends, for whoever times them
     """
 
@@ -64,7 +68,7 @@ class Detector:
         max_keys: int = 100_000,
         lap: Callable[[str], None] = nothing,
     ) -> None:
-        self.profile, self.scorer, self.source = profile, scorer, source
+        self.profile, self.lineup, self.source = profile, Lineup(scorer), source
         self.offset = self._epoch = -1
         self.windows = Windows(profile.window, profile.columns, max_keys, EPOCH)
         self.feedback = Feedback(profile.columns, len(profile.judged))
@@ -72,11 +76,39 @@ class Detector:
         self.peers = PeerSample(profile.peers, profile.columns)
         self.policy = Policy(profile.alerts, share)
         self._hearing = Hearing(profile, source, self.windows, self.feedback)
-        self._alerting = Alerting(profile, scorer, source, self.feedback)
+        self._alerting = self._candidate = Alerting(profile, scorer, source, self.feedback)
         self._joined: tuple[Peers, Peers, Peers] | None = None
+        self.chosen = Chosen()
+        self.shadow = Shadow(profile, share)
+        self.drift = Drift(profile)
         self._written = -1
-        self._unheard = False  # verdicts that no changelog has yet
+        self._unheard = False  # verdicts or models that no changelog has yet
         self._lap = lap
+
+    @property
+    def scorer(self) -> Scorer:
+        return self.lineup.live
+
+    def use(self, lineup: Lineup) -> None:
+        """Score with these models from the next event on; those that the state names go on as if nothing had been.
+
+        The alerts of another live model are judged by what its scores were while it was the shadow, else anew.
+        """
+        before, now = self.chosen.digests, lineup.digests
+        self.lineup = lineup
+        self._alerting, self._candidate = (
+            Alerting(self.profile, scorer, self.source, self.feedback)
+            for scorer in (lineup.live, lineup.shadow or lineup.live)
+        )
+        if before == now:
+            return
+        self._unheard = True
+        self.chosen.choose(now, self.offset)
+        if before is not None and before[0] != now[0]:
+            self.policy.adopt(self.shadow.policy if before[1] == now[0] else None)
+            self.drift.new_model()
+        if before is not None and before[1] is not None and before[1] != now[1]:
+            self.shadow.begin()
 
     def on_batch(self, batch: EventBatch, upto: int) -> Decisions:
         """Score a batch that reaches to offset `upto` (bad records at its end included)."""
@@ -86,8 +118,9 @@ class Detector:
 
     def _on_part(self, batch: EventBatch, epoch: int) -> Decisions:
         """Score events of one epoch."""
+        shifts: tuple[Shift, ...] = ()
         if epoch > self._epoch:
-            self._close_epoch()
+            shifts = self._close_epoch()
             self._epoch = epoch
         at = self.windows.place(batch.entity, batch.offset)
         rows = self.features.on_batch(batch, self.windows.elapsed(at, batch.time))
@@ -97,22 +130,33 @@ class Detector:
         score = self.scorer.score(rows, context, self._peers())
         self._lap("score")
         scene = Scene(batch, rows, context, self.peers.peers, self._peers(), score)
-        judged = self.feedback.labelled
-        precision = partial(self._alerting.precision, scene, judged) if len(judged.rows) else certain
+        precision = self._precision(self._alerting, scene)
         judgement = self.policy.on_batch(score, batch.time, batch.entity, precision)
         self._lap("policy")
         alerts = self._alerting.on_scene(scene, judgement)
         self._lap("alerts")
+        if self.lineup.shadow:
+            theirs = self.lineup.shadow.score(rows, context, self._peers())
+            self.shadow.on_batch(theirs, batch, judgement, self._precision(self._candidate, scene))
+            self._lap("shadow")
+        self.drift.on_batch(rows, score, batch.offset)
+        self._lap("drift")
         self.windows.append(at, rows, batch.time, batch.offset)
         self.peers.on_batch(rows, batch.offset)
         self._lap("append")
-        return Decisions(batch.offset, score, judgement.p_value, alerts)
+        return Decisions(batch.offset, score, judgement.p_value, alerts, shifts)
 
-    def _close_epoch(self) -> None:
+    def _close_epoch(self) -> tuple[Shift, ...]:
         self.windows.close_epoch()
         self.features.close_epoch()
         self.peers.close_epoch()
         self.policy.close_epoch()
+        self.shadow.close_epoch()
+        return self.drift.close_epoch()
+
+    def _precision(self, alerting: Alerting, scene: Scene) -> Precision:
+        judged = self.feedback.labelled
+        return partial(alerting.precision, scene, judged) if len(judged.rows) else certain
 
     def _peers(self) -> Peers:
         """The sample, and the labelled rows behind it."""
@@ -137,7 +181,10 @@ class Detector:
             return []
         self._written, self._unheard = self.offset, False
         state = _STATE.pack(VERSION, self.offset, self._epoch, _layout(self.profile))
-        rooms = (self.windows, self.features, self.peers, self.policy, self.feedback)
+        rooms = (
+            *(self.windows, self.features, self.peers, self.policy, self.feedback),
+            *(self.chosen, self.shadow, self.drift),
+        )
         return [*(record for room in rooms for record in room.changes()), (STATE_KEY, state)]
 
     def restore(self, keys: Sequence[bytes], values: Sequence[bytes | None]) -> None:
@@ -146,6 +193,9 @@ class Detector:
             Features.prefix: self.features,
             PeerSample.prefix: self.peers,
             Policy.prefix: self.policy,
+            Chosen.prefix: self.chosen,
+            Shadow.prefix: self.shadow,
+            Drift.prefix: self.drift,
         }
         blocks: list[int] = []
         verdicts: dict[bytes, bytes | None] = {}

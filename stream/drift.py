@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bins import BINS, FINE, Bins, distance, stability_index
+from stream.epochs import EPOCH
 from stream.errors import StateError
 from stream.peers import drawn
 from stream.profile import Profile
 from stream.records import Record
 from stream.versioned import unpack_head
 
-EPOCH = 512  # offsets between two calls of `close_epoch`
 DRAWN = 32  # of 256 events
 REFERENCE, WINDOW = 4096, 1024  # drawn events
 BEGINS, ENDS, RUNNING, LASTING = 0.25, 0.1, 2, 16

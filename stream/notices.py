@@ -9,9 +9,12 @@ from hashlib import sha256
 
 import orjson
 
-from stream.alerts import cloud_event, rfc3339
+from stream.alerts import Source, cloud_event, rfc3339
+from stream.drift import Shift
 
-REFUSED = "dev.onsight.model-refused.v1"  # its body's JSON Schema: model-refused.schema.json
+# The JSON Schemas of their bodies: model-refused.schema.json, drift.schema.json.
+REFUSED = "dev.onsight.model-refused.v1"
+DRIFTED = "dev.onsight.drift.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,16 @@ def refusal(profile: str, digest: str, role: str, error: Exception) -> Notice:
     """
     data = {"digest": digest, "role": role, "error": type(error).__name__, "reason": str(error)}
     return Notice(REFUSED, profile, digest or role, data)
+
+
+def drifted(profile: str, shift: Shift, source: Source, digest: str) -> Notice:
+    """A feature, or the live model's score, began to be distributed differently in a partition."""
+    data = {
+        "feature": shift.name,
+        "psi": shift.psi,
+        "ks": None if shift.ks != shift.ks else shift.ks,
+        "events": shift.events,
+        "model": digest,
+        "source": {"topic": source.topic, "partition": source.partition},
+    }
+    return Notice(DRIFTED, profile, shift.name, data)

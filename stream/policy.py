@@ -174,13 +174,16 @@ class Policy:
             else:
                 self._calibration.restore(rest[0], Chunk.unpack(value))
         elif key == _PENDING:
-            self._restore_pending(value or b"")
+            self._restore_pending(value)
         else:
             raise StateError(
                 f"policy record with key {key[:16]!r}: expected one that begins with pc, pe or pp"
             )
 
-    def _restore_pending(self, value: bytes) -> None:
+    def _restore_pending(self, value: bytes | None) -> None:
+        if value is None:  # a trial's policy, of which nothing is left
+            self._budget, self._pending = Budget(self._per_day), bytearray()
+            return
         what = "the policy's open epoch"
         self._budget.tokens, self._budget.clock = unpack_head(_HEAD, value, _VERSION, what)
         self._pending = bytearray(value[_HEAD.size :])

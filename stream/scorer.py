@@ -59,7 +59,7 @@ class Scorer:
         batch: int = 512,
     ) -> None:
         self.digest = artifact.digest
-        self.version = artifact.manifest.version
+        self.name, self.version = artifact.manifest.name, artifact.manifest.version
         self._artifact = artifact
         self._category = np.asarray(category, np.float32)
         self._direction = np.asarray(direction, np.float32)

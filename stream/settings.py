@@ -73,6 +73,9 @@ class Settings(BaseSettings):
     instance_id: Topic | None = setting(None, "static member of the group: a restart keeps its partitions")
     profile: str = setting("card", "built-in profile, or the path of a YAML file")
     artifact: DirectoryPath | None = setting(None, "model folder; unset: the one in the package")
+    trusted_keys: DirectoryPath | None = setting(
+        None, "folder of further public keys (*.pem) that may sign models"
+    )
 
     input_topic: Topic = setting("events", "topic that events are read from")
     alerts_topic: Topic = setting("onsight.alerts", "topic that alerts go to")

@@ -11,12 +11,14 @@ import orjson
 from faust.types import TP
 
 from stream.alerts import Source
-from stream.artifact import load_artifact, shipped
+from stream.artifact import Artifact, load_artifact, shipped, trusted_keys
 from stream.detector import Detector
 from stream.events import Decoder, Limits
 from stream.job.clients import client_arguments
 from stream.job.connection import partition_count
 from stream.job.faust_app import faust_app
+from stream.job.model_feed import ModelFeed
+from stream.job.models import Models
 from stream.job.partition import Partition
 from stream.job.pulse import Pulse
 from stream.job.router import Router
@@ -37,6 +39,7 @@ log = logging.getLogger("onsight")
 
 RELEASE_EVERY = 1.0  # seconds between commits
 HEAR_EVERY = 0.1  # seconds between looks for verdicts: applying some costs a partition two writes
+TELL_EVERY = 1.0  # seconds between looks for refused models
 LOOK_EVERY = 10.0  # seconds between looks for entities in two partitions
 RECOVERY_RUNS = 8  # runs of changelog records held before they are applied; 1 means something else to Faust
 # Only closed segments are compacted: small ones keep what a restart must read near the size of the state itself.
@@ -56,11 +59,10 @@ class Job:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.profile = load(settings.profile)
-        self.artifact = load_artifact(settings.artifact or shipped())
-        self.scorer = Scorer(
-            self.artifact, self.profile.category, self.profile.direction, threads=settings.threads
-        )
-        self.scorer.warm_up(self.profile.window, self.profile.peers)
+        trusted = trusted_keys(settings.trusted_keys)
+        own = self._scorer(load_artifact(settings.artifact or shipped(), trusted=trusted))
+        feed = ModelFeed(settings, self.profile.name, own, self._scorer)
+        self.models = Models(feed, self._end, settings.batch)
         self.stages = Stages()
         self._span, self._end_traces = spans(settings)
         self.sink = Sink(settings, client_arguments(settings))
@@ -95,17 +97,30 @@ class Job:
         read_verdicts(self.app, settings.verdicts_topic, ears, bad, self.fail)
         self._released: dict[TP, int] = {}
         self._connect()
+        feed.start()
 
     @property
     def store(self) -> PartitionStore:
         store: PartitionStore = self.table.data
         return store
 
+    def _scorer(self, artifact: Artifact) -> Scorer:
+        """The model of an artifact, its golden scores compared, ready for the first event."""
+        profile = self.profile
+        scorer = Scorer(artifact, profile.category, profile.direction, threads=self.settings.threads)
+        scorer.warm_up(profile.window, profile.peers)
+        return scorer
+
+    async def _end(self, number: int) -> int:
+        """Where a source partition ends now."""
+        tp = TP(self.topic, number)
+        return int((await self.app.consumer.highwaters(tp))[tp])
+
     def _partition(self, number: int) -> Partition:
         watch = Stopwatch(self.stages)
         detector = Detector(
             self.profile,
-            self.scorer,
+            self.models.feed.lineup.live,
             Source(self.topic, number),
             share=1.0 / self.count,
             max_keys=self.settings.max_keys,
@@ -126,6 +141,7 @@ class Job:
         app.task(self._release_regularly)
         app.task(self._look_for_strays)
         app.task(self._hear_regularly)
+        app.task(self._tell)
         app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
         app.on_before_shutdown.connect(self._on_shutdown)
@@ -139,8 +155,10 @@ class Job:
             if fresh:
                 log.info("first run of events after the start")
                 fresh = False
+            partition = self.store.partition(event.message.partition)
             try:
-                await self.store.partition(event.message.partition).on_run(event.message.value)
+                await self.models.settle(partition)
+                await partition.on_run(event.message.value)
             except Exception as error:
                 # Faust would acknowledge the run and go on without it.
                 self.fail(error)
@@ -195,6 +213,15 @@ class Job:
                     self.profile.noun,
                 )
                 return
+
+    async def _tell(self) -> None:
+        """Send on what the thread that loads models refused."""
+        await self._start_sink()
+        while not self.app.should_stop:
+            while self.models.feed.refusals:
+                await (await self.sink.notice(self.models.feed.refusals[0]))
+                self.models.feed.refusals.popleft()
+            await asyncio.sleep(TELL_EVERY)
 
     async def _on_revoked(self, *_args: Any, **_kwargs: Any) -> None:
         if self.settings.instance_id and not self.app.should_stop and self.app.consumer.place_lost:

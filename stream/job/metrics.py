@@ -20,6 +20,7 @@ from stream.job.histogram import Histogram
 from stream.job.pulse import Pulse
 from stream.job.verdict_metrics import verdict_metrics
 from stream.policy import SEVERITIES
+from stream.scorer import Scorer
 
 if TYPE_CHECKING:
     from stream.job.app import Job
@@ -39,7 +40,6 @@ class WorkerMetrics(Collector):
 
     def __init__(self, job: "Job", pulse: Pulse) -> None:
         self._job, self._pulse = job, pulse
-        self._since = time.monotonic()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: asked at registration, when there is nothing to collect from yet."""
@@ -101,21 +101,29 @@ class WorkerMetrics(Collector):
         yield _gauge("assigned_partitions", "Source partitions that this worker serves.", assigned)
 
     def _model(self) -> Iterator[Metric]:
-        artifact = self._job.artifact
-        model = GaugeMetricFamily(
-            "onsight_model_info", "The model in use.", labels=["digest", "version", "kind"]
-        )
-        model.add_metric([artifact.digest, artifact.manifest.version, artifact.manifest.name], 1)
+        feed = self._job.models.feed
+        labels = ["digest", "version", "kind"]
+        model = GaugeMetricFamily("onsight_model_info", "The model in use.", labels=labels)
+        model.add_metric(_about(feed.lineup.live), 1)
         yield model
+        shadow = GaugeMetricFamily("onsight_shadow_info", "The model on trial.", labels=labels)
+        if feed.lineup.shadow:
+            shadow.add_metric(_about(feed.lineup.shadow), 1)
+        yield shadow
         yield _gauge(
-            "model_age_seconds", "Since when this worker uses the model.", time.monotonic() - self._since
+            "model_age_seconds", "Since when this worker uses the model.", time.monotonic() - feed.since
         )
+        yield CounterMetricFamily("onsight_models_refused", "Models refused.", value=feed.refused)
 
     def _process(self) -> Iterator[Metric]:
         pulse = self._pulse
         yield _gauge("ready", "1 once state and model are there and partitions assigned.", float(pulse.ready))
         yield _gauge("recovery_ratio", "How much of the state is read back.", pulse.recovery_ratio)
         yield _gauge("loop_lag_seconds", "Worst lateness of the event loop in half a minute.", pulse.loop_lag)
+
+
+def _about(model: Scorer) -> list[str]:
+    return [model.digest, model.version, model.name]
 
 
 def _counter(name: str, what: str, label: str, values: dict[str, int]) -> Metric:

@@ -36,7 +36,8 @@ class ModelFeed:
 
     lineup:   the models to use now
     scorers:  all that are loaded, by digest: the live one, the shadow, the previous one and the worker's own
-    refusals: what was refused, for whoever tells it
+    refusals: what was refused, for whoever tells it; refused: how many there were
+    since:    when the live model became so, on the monotonic clock
     ready:    set once the topic has been read to its end
     """
 
@@ -49,6 +50,7 @@ class ModelFeed:
         self.scorers: Mapping[str, Scorer] = {own.digest: own}
         self.refusals: deque[Notice] = deque()
         self.refused = 0
+        self.since = time.monotonic()
         self.ready = threading.Event()
 
     def start(self) -> None:
@@ -125,6 +127,8 @@ class ModelFeed:
         shadow = loaded.get(roles.shadow.digest) if roles.shadow else None
         lineup = Lineup(self._live(roles, loaded), shadow)
         if lineup != self.lineup:
+            if lineup.live is not self.lineup.live:
+                self.since = time.monotonic()
             self.lineup = lineup
             live, shadow_digest = lineup.digests
             log.info(
@@ -143,8 +147,7 @@ class ModelFeed:
         return loaded
 
     def _open(self, model: Published) -> Scorer:
-        extra = self._settings.trusted_keys
-        trusted = (*trusted_keys(), *(trusted_keys(extra) if extra else ()))
+        trusted = trusted_keys(self._settings.trusted_keys)
         source = f"{self._settings.models_topic}/{model.name}"
         artifact = open_artifact(self._log.files(model), source, trusted=trusted)
         if artifact.digest != model.digest:

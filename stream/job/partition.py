@@ -17,11 +17,14 @@ import numpy as np
 from stream.alerts import Alert
 from stream.decisions import Decisions
 from stream.detector import Detector
+from stream.drift import Shift
 from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
 from stream.job.traces import Span, no_span
 from stream.known_verdicts import KnownVerdicts
+from stream.lineup import Lineup
+from stream.notices import Notice, drifted
 from stream.records import Record
 from stream.trace_context import carried
 
@@ -44,6 +47,8 @@ class Partition:
     released:  source offset from which on nothing is done yet (what is committed)
     persisted: changelog offset up to which this state is that of the log, None before any
     latest:    the broker's time of the last record that was scored, seconds since 1970; None before any
+    scored:    records since this worker has had the partition
+    end:       where the source partition ended when that was first asked; None before
     """
 
     def __init__(
@@ -61,6 +66,8 @@ class Partition:
         self.released: int | None = None
         self.persisted: int | None = None
         self.latest: float | None = None
+        self.scored = 0
+        self.end: int | None = None
         self._decoder, self._sink, self._changelog = decoder, sink, changelog
         self._stages, self._watch, self._fail = stages, watch, fail
         self._span = span
@@ -95,12 +102,20 @@ class Partition:
                 await self._sink.dead_letter(reject, records[reject.index], self.detector.source)
             )
             self._stages.count("dead_letters", reject.reason)
+        for shift in decisions.shifts:
+            self._owed.append(await self._sink.notice(self._drifted(shift)))
         for alert in decisions.alerts:
             record = records[int(offset.searchsorted(alert.offset))]
             self._owed.append(await self._send(alert, record))
         self._count(len(records))
         self.latest = records[-1].timestamp / 1000
         self._unwritten += len(records)
+        self.scored += len(records)
+
+    def _drifted(self, shift: Shift) -> Notice:
+        detector = self.detector
+        self._stages.count("drifts", shift.name)
+        return drifted(detector.profile.name, shift, detector.source, detector.scorer.digest)
 
     async def _send(self, alert: Alert, record: Any) -> Acknowledgement:
         """Send the alert for an event, and see how long after the event it is acknowledged."""
@@ -172,6 +187,13 @@ class Partition:
             async with self._busy:
                 due = self._due()
             await self._write(due)
+
+    async def use(self, lineup: Lineup) -> None:
+        """Go over to other models between two runs: the state says so before any event is scored by them."""
+        async with self._writing, self._busy:
+            if self._open:
+                self.detector.use(lineup)
+                await self._write(self._due())
 
     def _due(self) -> Due:
         """All that has not been written yet."""

@@ -23,6 +23,7 @@ def rights(settings: Settings) -> tuple[Right, ...]:
     return (
         Right("topic", settings.input_topic, ("Read",)),
         Right("topic", settings.verdicts_topic, ("Read",)),
+        Right("topic", settings.models_topic, ("Read",)),
         Right("topic", settings.alerts_topic, ("Write",)),
         Right("topic", settings.dead_letters_topic, ("Write",)),
         Right(

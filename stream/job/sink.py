@@ -1,6 +1,7 @@
 """What leaves: alerts, dead letters and changelog batches, each acknowledged by all replicas."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from stream.alerts import Alert, Source
 from stream.dead_letters import dead_letter
 from stream.errors import BrokerError
 from stream.events import Reject
+from stream.notices import Notice
 from stream.records import Record
 from stream.settings import Settings
 
@@ -60,6 +62,19 @@ class Sink:
         sent: Acknowledgement = await self._producer.send(
             self._alerts, alert.body(), key=alert.key, headers=[*alert.headers(), *trace]
         )
+        return sent
+
+    async def notice(self, notice: Notice) -> Acknowledgement:
+        """Send a notice to the alerts topic, seen now."""
+        now = time.time()
+        sent: Acknowledgement = await self._producer.send(
+            self._alerts, notice.body(now), key=notice.key, headers=notice.headers(now)
+        )
+        return sent
+
+    async def trial(self, topic: str, partition: int, body: bytes) -> Acknowledgement:
+        """Send the report on a partition's trial to the compacted topic of trials."""
+        sent: Acknowledgement = await self._producer.send(topic, body, key=str(partition).encode())
         return sent
 
     async def dead_letter(self, reject: Reject, record: Any, source: Source) -> Acknowledgement:

@@ -72,7 +72,7 @@ def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
             "signed models",
             1,
             copies,
-            {**safe, "cleanup.policy": "compact", "max.message.bytes": str(16 * MIB)},
+            {**safe, "cleanup.policy": "compact", "max.message.bytes": str(MIB)},  # a part has half of it
         ),
     )
 

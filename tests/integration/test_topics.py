@@ -61,7 +61,7 @@ def test_differences_are_told_and_never_repaired(names: dict[str, str]) -> None:
     assert states[names["models_topic"]].differences == (
         "partitions is 3, expected 1",
         "cleanup.policy is delete, expected compact",
-        "max.message.bytes is 1048588, expected 16777216",
+        "max.message.bytes is 1048588, expected 1048576",
     )
     assert states[names["input_topic"]].differences == ()
 
