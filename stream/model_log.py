@@ -67,7 +67,8 @@ class Roles:
             raise InputError("no model was ever published here, so there is none to go back to")
         return Roles(self.previous, self.shadow, self.live)
 
-    def drop_shadow(self) -> "Roles":
+    def withdraw(self) -> "Roles":
+        """No shadow any more."""
         return replace(self, shadow=None)
 
     @property

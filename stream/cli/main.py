@@ -13,6 +13,7 @@ COMMANDS = (
     "check",
     "demo",
     "init",
+    "models",
     "produce",
     "replay",
     "settings",

@@ -27,6 +27,7 @@ from stream.job.stages import Stages, Stopwatch
 from stream.job.status import CRASHED, REPLACED
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
+from stream.job.telling import Telling
 from stream.job.traces import spans
 from stream.job.verdicts import read_verdicts
 from stream.known_verdicts import KnownVerdicts
@@ -39,7 +40,6 @@ log = logging.getLogger("onsight")
 
 RELEASE_EVERY = 1.0  # seconds between commits
 HEAR_EVERY = 0.1  # seconds between looks for verdicts: applying some costs a partition two writes
-TELL_EVERY = 1.0  # seconds between looks for refused models
 LOOK_EVERY = 10.0  # seconds between looks for entities in two partitions
 RECOVERY_RUNS = 8  # runs of changelog records held before they are applied; 1 means something else to Faust
 # Only closed segments are compacted: small ones keep what a restart must read near the size of the state itself.
@@ -141,7 +141,7 @@ class Job:
         app.task(self._release_regularly)
         app.task(self._look_for_strays)
         app.task(self._hear_regularly)
-        app.task(self._tell)
+        app.task(Telling(self).run)
         app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
         app.on_before_shutdown.connect(self._on_shutdown)
@@ -149,7 +149,7 @@ class Job:
     async def _detect(self, stream: Any) -> None:
         # Faust has made a data folder, which stays empty: gone by now, it does not outlive a killed process.
         shutil.rmtree(self.app.conf.datadir, ignore_errors=True)
-        await self._start_sink()
+        await self.start_sink()
         fresh = True
         async for event in stream.events():
             if fresh:
@@ -163,7 +163,7 @@ class Job:
                 # Faust would acknowledge the run and go on without it.
                 self.fail(error)
 
-    async def _start_sink(self) -> None:
+    async def start_sink(self) -> None:
         try:
             await self.sink.start()
         except Exception as error:
@@ -171,7 +171,7 @@ class Job:
             self.fail(error)
 
     async def _route(self, stream: Any) -> None:
-        await self._start_sink()
+        await self.start_sink()
         async for event in stream.events():
             try:
                 await self.router.on_run(event.message.partition, event.message.value)
@@ -185,7 +185,7 @@ class Job:
                 await self.release()
 
     async def _hear_regularly(self) -> None:
-        await self._start_sink()
+        await self.start_sink()
         while not self.app.should_stop:
             await asyncio.sleep(HEAR_EVERY)
             if self.pulse.ready:
@@ -213,15 +213,6 @@ class Job:
                     self.profile.noun,
                 )
                 return
-
-    async def _tell(self) -> None:
-        """Send on what the thread that loads models refused."""
-        await self._start_sink()
-        while not self.app.should_stop:
-            while self.models.feed.refusals:
-                await (await self.sink.notice(self.models.feed.refusals[0]))
-                self.models.feed.refusals.popleft()
-            await asyncio.sleep(TELL_EVERY)
 
     async def _on_revoked(self, *_args: Any, **_kwargs: Any) -> None:
         if self.settings.instance_id and not self.app.should_stop and self.app.consumer.place_lost:
