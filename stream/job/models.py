@@ -32,15 +32,16 @@ class Models:
 
     async def settle(self, partition: Partition) -> None:
         """Have the partition use the models that are due for its next event."""
-        if not self.feed.ready.is_set():
+        if partition.end is None:
             await asyncio.to_thread(self.feed.ready.wait)
+            partition.end = await self._end(partition.detector.source.partition)
         detector, wanted = partition.detector, self.feed.lineup
         if detector.lineup is wanted and detector.chosen.digests:
             return
         named = detector.chosen.digests
         if named not in (None, wanted.digests, detector.lineup.digests):
             await self._resume(partition, named)
-        if named in (None, wanted.digests) or await self._may_change(partition):
+        if named in (None, wanted.digests) or self._may_change(partition):
             await partition.use(wanted)
 
     async def _resume(self, partition: Partition, named: tuple[str, str | None]) -> None:
@@ -60,10 +61,7 @@ class Models:
         else:
             await partition.use(Lineup(live, shadow or None))
 
-    async def _may_change(self, partition: Partition) -> bool:
+    def _may_change(self, partition: Partition) -> bool:
         """Whether no event to come can have been scored before this worker had the partition."""
-        if partition.scored >= self._ahead:
-            return True
-        if partition.end is None:
-            partition.end = await self._end(partition.detector.source.partition)
-        return partition.detector.offset + 1 >= partition.end
+        after = partition.detector.offset + 1
+        return partition.scored >= self._ahead or (partition.end is not None and after >= partition.end)

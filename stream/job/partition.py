@@ -48,7 +48,7 @@ class Partition:
     persisted: changelog offset up to which this state is that of the log, None before any
     latest:    the broker's time of the last record that was scored, seconds since 1970; None before any
     scored:    records since this worker has had the partition
-    end:       where the source partition ended when that was first asked; None before
+    end:       where the source partition ended when this worker took it over; None before that is known
     """
 
     def __init__(

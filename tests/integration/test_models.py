@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from deployment import Deployment, produce, read, wait_for
 from jsonschema import Draft202012Validator
 from kafka import KafkaAdminClient
-from test_worker import COUNT, admin, deploy, sources
+from test_worker import admin, deploy, sources
 
 from export.cli import cli as export
 from export.knn import RECIPE, SOURCES, build
@@ -32,6 +32,7 @@ __all__ = ["admin", "deploy", "sources"]  # fixtures
 
 pytestmark = pytest.mark.kafka
 
+COUNT = 12_000  # another live model alerts only after an epoch of each partition
 PROFILE_NAME = "often"
 OWN = load_artifact(shipped()).digest
 OTHER = load_artifact(shipped("onsight")).digest
@@ -253,7 +254,9 @@ def test_killed_workers_go_on_with_the_same_models(stream: Stream, second: Path)
     stream.send(0.4)
     for number in range(2):
         produce(
-            stream.kafka, stream.deployment.source, events(COUNT)[round((0.4 + 0.1 * number) * COUNT) :][:400]
+            stream.kafka,
+            stream.deployment.source,
+            events(COUNT)[round((0.4 + 0.1 * number) * COUNT) :][: COUNT // 10],
         )
         worker.kill()
         worker = stream.deployment.start()
@@ -263,7 +266,7 @@ def test_killed_workers_go_on_with_the_same_models(stream: Stream, second: Path)
     assert {tuple(turns(models)) for models in stream.digests().values()} == {(digest(second),)}
     report = wait_for(lambda: found(stream, events=round(0.7 * COUNT)), "all that was tried")
     assert report["shadow"] == OTHER
-    produce(stream.kafka, stream.deployment.source, events(COUNT)[round(0.7 * COUNT) :][:400])
+    produce(stream.kafka, stream.deployment.source, events(COUNT)[round(0.7 * COUNT) :][: COUNT // 10])
     worker.kill()
     stream.onsight("promote")
     stream.deployment.start()
