@@ -146,7 +146,7 @@ def test_a_crash_changes_nothing(change: int, crash: int, cuts: list[int], promo
     rest = []
     if start < change:
         rest += feed(survivor, start, change)
-        survivor.use(after)
+    survivor.use(after)
     rest += feed(survivor, max(start, change), COUNT)
     assert scores(undisturbed)[start:] == scores(rest)
     assert set(bodies(before)) | set(bodies(rest)) == set(bodies(undisturbed))
