@@ -62,7 +62,7 @@ class Job:
         trusted = trusted_keys(settings.trusted_keys)
         own = self._scorer(load_artifact(settings.artifact or shipped(), trusted=trusted))
         feed = ModelFeed(settings, self.profile.name, own, self._scorer)
-        self.models = Models(feed, self._end, settings.batch)
+        self.models = Models(feed, self._source_end, settings.batch)
         self.stages = Stages()
         self._span, self._end_traces = spans(settings)
         self.sink = Sink(settings, client_arguments(settings))
@@ -111,7 +111,7 @@ class Job:
         scorer.warm_up(profile.window, profile.peers)
         return scorer
 
-    async def _end(self, number: int) -> int:
+    async def _source_end(self, number: int) -> int:
         """Where a source partition ends now."""
         tp = TP(self.topic, number)
         return int((await self.app.consumer.highwaters(tp))[tp])

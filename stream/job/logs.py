@@ -38,6 +38,7 @@ def configure(form: Literal["json", "text", "auto"], level: str) -> None:
         "faust",
         "mode",
         "aiokafka",
+        "kafka",
         "stream.job.transport",
         "stream.job.store",
         "stream.job.tables",

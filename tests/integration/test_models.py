@@ -74,13 +74,11 @@ class Stream:
 
     def __init__(self, kafka: str, deployment: Deployment, admin: KafkaAdminClient, key: Path) -> None:
         self.kafka, self.deployment, self.key = kafka, deployment, key
-        self.models, self.verdicts = f"models-{deployment.name}", f"verdicts-{deployment.name}"
+        self.models = f"models-{deployment.name}"
         compact = {"num_partitions": 1, "replication_factor": 1, "configs": {"cleanup.policy": "compact"}}
-        plain = {"num_partitions": 4, "replication_factor": 1}
-        admin.create_topics({self.models: compact, self.verdicts: plain}, wait_for_metadata=True)
+        admin.create_topics({self.models: compact}, wait_for_metadata=True)
         deployment.environment |= {
             "ONSIGHT_MODELS_TOPIC": self.models,
-            "ONSIGHT_VERDICTS_TOPIC": self.verdicts,
             "ONSIGHT_TRUSTED_KEYS": str(key / "trusted"),
         }
         self._sent = 0
@@ -242,7 +240,7 @@ def found(stream: Stream, events: int) -> dict[str, Any] | None:
 def judge(kafka: str, stream: Stream, alert: dict[str, Any], verdict: str) -> None:
     told = {name: alert[name] for name in ("id", "entity", "source", "features", "event")}
     body = orjson.dumps({**told, "verdict": verdict, "by": "ann", "at": "2026-01-31T03:12:45Z"})
-    produce(kafka, stream.verdicts, [(alert["entity"].encode(), body)])
+    produce(kafka, stream.deployment.verdicts, [(alert["entity"].encode(), body)])
 
 
 def test_killed_workers_go_on_with_the_same_models(stream: Stream, second: Path) -> None:
