@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog", "memory")
+EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog", "memory", "verdicts")
 MODEL = ("quality", "pooled", "labels", "entities", "card", "model-speed", "replay-memory")
 BENCHES = (*EVENT_PATH, *MODEL)
 
