@@ -11,6 +11,10 @@ from stream.job.tables import PromptTables
 from stream.job.transport import RunConsumer, RunTransport
 from stream.settings import Settings
 
+# Bytes of each partition at once, some 3,000 events. While a worker is busy, its event loop reads a quarter of a MiB in
+# a turn: of what takes many turns, a verdict that comes behind it waits for all.
+FETCH = 1 << 20
+
 
 def faust_app(settings: Settings) -> faust.App:
     """An app without agents or tables yet; its data folder is one that Faust insists on and that stays empty."""
@@ -23,7 +27,7 @@ def faust_app(settings: Settings) -> faust.App:
         broker_max_poll_records=2 * settings.batch,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=settings.instance_id,
-        consumer_max_fetch_size=4 << 20,
+        consumer_max_fetch_size=FETCH,
         TableManager=PromptTables,
         datadir=Path(tempfile.gettempdir()) / f"onsight-{settings.application_id}",
         key_serializer="raw",

@@ -108,9 +108,13 @@ class RunConsumer(driver.Consumer):
         return found
 
     async def _fetched(self, consumer: Any, active_partitions: set[TP] | None) -> Any:
-        for fetched in consumer._fetcher._records.values():
+        waiting, first = consumer._fetcher._records, self.app.tables.changelog_topics
+        for tp, fetched in list(waiting.items()):
             if records := getattr(fetched, "_partition_records", None):
                 records._consumer_record = _as_it_came
+            if tp.topic in first:
+                # A verdict must not wait for the megabytes of events that were fetched before it.
+                waiting.move_to_end(tp, last=False)
         return await self._thread._fetch_records(
             consumer, active_partitions, timeout=0, max_records=consumer._max_poll_records
         )
