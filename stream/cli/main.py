@@ -17,6 +17,7 @@ COMMANDS = (
     "produce",
     "replay",
     "settings",
+    "status",
     "tail",
     "topics",
     "verdict",

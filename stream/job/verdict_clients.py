@@ -1,5 +1,6 @@
-"""What giving a verdict takes of Kafka: the alert or event that it is on, and the verdicts topic."""
+"""What commands on verdicts take of Kafka: the alerts and events that they are on, and the verdicts topic."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ from stream.errors import BrokerError, InputError
 from stream.events import Decoder, EventBatch
 from stream.job.clients import broker_error, client_arguments, reach
 from stream.job.newest import newest
+from stream.known_verdicts import Heard
+from stream.precision import Precision
 from stream.settings import Settings
-from stream.verdict import Verdict
+from stream.verdict import Verdict, parse
 from stream.verdict_orders import Place
 
 ALL = 1 << 40  # records
@@ -33,6 +36,34 @@ def find_alerts(settings: Settings, ids: Collection[str]) -> dict[str, bytes]:
         if len(found) == len(wanted):
             break
     return found
+
+
+def alerts_by_day(settings: Settings, profile: str) -> Counter[str]:
+    """How many alerts of a profile the alerts topic has, by the day of their events (UTC); repeats count once."""
+    import orjson
+
+    days: dict[str, str] = {}
+    for run in newest(settings, settings.alerts_topic, ALL):
+        for value in run.values:
+            try:
+                alert = orjson.loads(value or b"")
+                if alert["profile"] == profile and "severity" in alert:
+                    days[alert["id"]] = alert["time"][:10]
+            except (orjson.JSONDecodeError, KeyError, TypeError):
+                continue  # something else on the topic
+    return Counter(days.values())
+
+
+def read_precision(settings: Settings) -> Precision:
+    """What the verdicts topic says of alerts."""
+    precision = Precision()
+    for run in newest(settings, settings.verdicts_topic, ALL):
+        for offset, value in zip(run.offsets.tolist(), run.values, strict=True):
+            try:
+                precision.hear(Heard(run.partition, offset, parse(value or b"")))
+            except InputError:
+                continue  # workers count these
+    return precision
 
 
 def read_event(settings: Settings, place: Place, decoder: Decoder) -> EventBatch:

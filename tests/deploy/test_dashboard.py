@@ -26,7 +26,6 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 SCRAPES = 6
 # What a worker says only once analysts judged its alerts, or once its events drifted.
 RARE = {
-    "verdicts_total",
     "precision_ratio",
     "budget_use_ratio",
     "drift_psi",

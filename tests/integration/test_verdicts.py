@@ -174,6 +174,10 @@ def test_verdicts_given_on_the_command_line(kafka: str, watched: Watched, tmp_pa
     wait_for(lambda: metrics_of(watched).get(("duplicate", "confirmed")), "the repeat to be counted")
     wait_for(lambda: watched.sum("verdicts_known") == 3, "all to be known")
     assert watched.sum("precision_ratio") == 1.0, "that on an event is of no alert"
+    days = orjson.loads(run(deployment, "status", "--days", "999", "--json").stdout)["days"]
+    assert sum(day["alerts"] for day in days) == len({body["id"] for body in bodies})
+    assert [day["precision"] for day in days if day["confirmed"] or day["dismissed"]] == [1.0]
+    assert "100%" in run(deployment, "status").stdout
 
 
 def test_a_verdict_on_nothing_is_refused(watched: Watched) -> None:
