@@ -10,23 +10,26 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import orjson
 import pytest
 from tools import CHART, HERE, debian
 
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "integration")]  # the streams and workers of other tests
 
 from card_stream import PROFILE, events  # noqa: E402
-from deployment import PARTITIONS, Deployment, produce, wait_for  # noqa: E402
+from deployment import PARTITIONS, Deployment, produce, read, wait_for  # noqa: E402
 from kafka import KafkaAdminClient  # noqa: E402
+
+from stream.alerts import Source  # noqa: E402
+from stream.verdict import Outcome, Verdict  # noqa: E402
 
 DASHBOARD: dict[str, Any] = json.loads((CHART / "dashboards" / "onsight.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 SCRAPES = 6
-# What a worker says only once analysts judged its alerts, or once its events drifted.
+# What a worker says only where its profile has a budget, or once its events drifted.
 RARE = {
-    "precision_ratio",
     "budget_use_ratio",
     "drift_psi",
     "drift_ks",
@@ -61,9 +64,19 @@ def worker(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int
         deployment.start()
         produce(kafka, name, [*events(4000)[:2000], (b"k", b"broken{")])
         deployment.settle()
+        alerts = [orjson.loads(record.value) for record in read(kafka, deployment.alerts)]
+        produce(kafka, deployment.verdicts, map(judged, alerts[:2], get_args(Outcome)))
         yield port
         deployment.close()
         admin.delete_topics([name])
+
+
+def judged(alert: dict[str, Any], outcome: Outcome) -> tuple[bytes, bytes]:
+    """The key and the body of a verdict on an alert, given now."""
+    source = Source(alert["source"]["topic"], alert["source"]["partition"])
+    offset, features = alert["source"]["offset"], alert["features"]
+    verdict = Verdict(alert["id"], alert["entity"], outcome, "test", time.time(), source, offset, features)
+    return verdict.key, verdict.body()
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from test_dashboard import free_port  # noqa: E402
 
 from stream.events import decode  # noqa: E402
 from stream.replay import Replay  # noqa: E402
+from stream.sandbox.cards import simulate  # noqa: E402
 
 SUITE = "bookworm"
 BASE, IMAGE = "localhost/onsight-base:test", "localhost/onsight:test"
@@ -114,7 +115,8 @@ def test_the_venv_is_small(container: str) -> None:
     assert int(size) < 300, f"{size} MB"
 
 
-def test_the_exporters_image_signs_a_model_that_holds_the_contract(base: str) -> None:
+@pytest.fixture(scope="module")
+def exporter(base: str) -> Iterator[str]:
     words = (
         "--isolation",
         "chroot",
@@ -127,13 +129,29 @@ def test_the_exporters_image_signs_a_model_that_holds_the_contract(base: str) ->
     )
     buildah("bud", *words, "--build-arg", f"BASE={base}", "--tag", EXPORTER, ROOT)
     name = buildah("from", "--pull-never", EXPORTER)
-    try:
-        inside(name, "onsight-export keys --out /tmp/keys")
-        inside(name, "onsight-export knn --key /tmp/keys/private.pem --out /tmp/knn")
-        (told,) = inside(name, "onsight-export verify --key /tmp/keys/public.pem --json /tmp/knn")
-        assert json.loads(told)["passed"]
-    finally:
-        buildah("rm", name)
+    yield name
+    buildah("rm", name)
+
+
+def test_the_exporters_image_signs_a_model_that_holds_the_contract(exporter: str) -> None:
+    inside(exporter, "onsight-export keys --out /tmp/keys")
+    inside(exporter, "onsight-export knn --key /tmp/keys/private.pem --out /tmp/knn")
+    (told,) = inside(exporter, "onsight-export verify --key /tmp/keys/public.pem --json /tmp/knn")
+    assert json.loads(told)["passed"]
+
+
+def test_the_exporters_image_collects_experience(kafka: str, exporter: str) -> None:
+    wanted = {"num_partitions": 1, "replication_factor": 1}
+    topics = {f"{name}_TOPIC": f"image-{name.lower()}" for name in ("INPUT", "ALERTS", "VERDICTS")}
+    with KafkaAdminClient(bootstrap_servers=kafka) as admin:
+        admin.create_topics(dict.fromkeys(topics.values(), wanted), wait_for_metadata=True)
+        produce(kafka, topics["INPUT_TOPIC"], simulate(20, 60, 5, seed=1).records())
+        said = " ".join(f"ONSIGHT_{name}={value}" for name, value in {"KAFKA": kafka, **topics}.items())
+        for fresh in (True, False):
+            (told,) = inside(exporter, f"{said} onsight-export collect --store /tmp/store --json")
+            assert (json.loads(told)["events"] > 100) == fresh
+            assert json.loads(told)["stored_rows"] > 100
+        admin.delete_topics(list(topics.values()))
 
 
 def descendants(parent: int) -> Iterator[int]:
