@@ -81,6 +81,22 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
+def _notice(found: dict[str, Any]) -> "Text":
+    """What a worker tells beside alerts: a drift that began, or a model that was refused."""
+    from rich.text import Text
+
+    if "psi" in found:
+        place = f"partition {found['source']['partition']} of {found['source']['topic']}"
+        text = f"{found['feature']} has drifted in {place} (population stability index {found['psi']:.2f})"
+    else:
+        text = f"a model was refused as {found['role']}: {found['reason']}"
+    return (
+        Text(f"{found['time'][:19].replace('T', ' ')}  ")
+        .append(f"{'NOTICE':<8}", "bold blue")
+        .append(f"  {printable(text)}")
+    )
+
+
 def readable(body: bytes) -> "Text":
     """An alert as a person reads it: a line of facts, then its reasons, then what was folded into it."""
     import orjson
@@ -88,6 +104,8 @@ def readable(body: bytes) -> "Text":
 
     try:
         alert: dict[str, Any] = orjson.loads(body)
+        if "severity" not in alert:
+            return _notice(alert)
         severity, related = alert["severity"], alert["related"]
         lines = Text(f"{alert['time'][:19].replace('T', ' ')}  ")
         lines.append(f"{severity.upper():<8}", COLOURS.get(severity, "bold"))

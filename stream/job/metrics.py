@@ -51,6 +51,7 @@ class WorkerMetrics(Collector):
         yield from self._partitions()
         yield from verdict_metrics(self._job)
         yield from self._model()
+        yield from self._drift()
         yield from self._process()
 
     def _counts(self) -> Iterator[Metric]:
@@ -113,7 +114,22 @@ class WorkerMetrics(Collector):
         yield _gauge(
             "model_age_seconds", "Since when this worker uses the model.", time.monotonic() - feed.since
         )
-        yield CounterMetricFamily("onsight_models_refused", "Models refused.", value=feed.refused)
+        yield _gauge("models_refused", "Models that the topic names and that are not used.", feed.refused)
+
+    def _drift(self) -> Iterator[Metric]:
+        """The worst of the partitions that this worker holds, by feature."""
+        psi: dict[str, float] = {}
+        ks: dict[str, float] = {}
+        for _, partition in list(self._job.store.partitions.items()):
+            for monitor in partition.detector.drift.monitors:
+                for worst, values in ((psi, monitor.psi), (ks, monitor.ks)):
+                    for name, value in zip(monitor.names, values.tolist(), strict=True):
+                        if value == value:
+                            worst[name] = max(value, worst.get(name, 0.0))
+        yield _gauges("drift_psi", "Population stability index of the last window.", "feature", psi)
+        yield _gauges("drift_ks", "Kolmogorov-Smirnov distance of the last window.", "feature", ks)
+        begun = self._job.stages.counted("drifts")
+        yield _counter("drift_episodes", "Times that a drift began.", "feature", begun)
 
     def _process(self) -> Iterator[Metric]:
         pulse = self._pulse
@@ -135,6 +151,13 @@ def _counter(name: str, what: str, label: str, values: dict[str, int]) -> Metric
 
 def _gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(f"onsight_{name}", what, value=value)
+
+
+def _gauges(name: str, what: str, label: str, values: dict[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"onsight_{name}", what, labels=[label])
+    for which, value in values.items():
+        family.add_metric([which], value)
+    return family
 
 
 def _histogram(name: str, what: str, values: Histogram) -> Metric:

@@ -36,7 +36,7 @@ class ModelFeed:
 
     lineup:   the models to use now
     scorers:  all that are loaded, by digest: the live one, the shadow, the previous one and the worker's own
-    refusals: what was refused, for whoever tells it; refused: how many there were
+    refusals: what was refused, for whoever tells it; refused: how many that the topic names are not used
     since:    when the live model became so, on the monotonic clock
     ready:    set once the topic has been read to its end
     """
@@ -121,8 +121,10 @@ class ModelFeed:
             roles = self._log.roles
         except ArtifactError as error:
             self._refuse("", "roles", error)
+            self.refused = 1
             return
         loaded = self._loaded(roles)
+        self.refused = len(roles.models) - len(loaded)
         self.scorers = {self._own.digest: self._own, **loaded}
         shadow = loaded.get(roles.shadow.digest) if roles.shadow else None
         lineup = Lineup(self._live(roles, loaded), shadow)
@@ -175,6 +177,5 @@ class ModelFeed:
         notice = refusal(self._log.profile, digest, role, error)
         if notice.id not in self._told:
             self._told.add(notice.id)
-            self.refused += 1
             self.refusals.append(notice)
             log.error("a model was refused, the models at work go on: %s", error)

@@ -28,9 +28,10 @@ from stream.verdict import Outcome, Verdict  # noqa: E402
 DASHBOARD: dict[str, Any] = json.loads((CHART / "dashboards" / "onsight.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 SCRAPES = 6
-# What a worker says only where its profile has a budget, or once its events drifted.
+# What a worker says only where its profile has a budget, its events were watched for long, or a model is on trial.
 RARE = {
     "budget_use_ratio",
+    "shadow_info",
     "drift_psi",
     "drift_ks",
     "drift_episodes_total",

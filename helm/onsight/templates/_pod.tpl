@@ -55,6 +55,11 @@ capabilities:
   mountPath: /etc/onsight/artifact
   readOnly: true
 {{- end }}
+{{- if .Values.artifact.trustedKeys }}
+- name: keys
+  mountPath: /etc/onsight/keys
+  readOnly: true
+{{- end }}
 {{- end -}}
 
 {{- define "onsight.volumes" -}}
@@ -83,5 +88,10 @@ capabilities:
   persistentVolumeClaim:
     claimName: {{ . }}
     readOnly: true
+{{- end }}
+{{- with .Values.artifact.trustedKeys }}
+- name: keys
+  configMap:
+    name: {{ . }}
 {{- end }}
 {{- end -}}

@@ -6,6 +6,9 @@ ONSIGHT_PROFILE: {{ ternary "/etc/onsight/profile/profile.yaml" .Values.profile.
 {{- if .Values.artifact.existingClaim }}
 ONSIGHT_ARTIFACT: {{ printf "/etc/onsight/artifact/%s" .Values.artifact.path | trimSuffix "/" | quote }}
 {{- end }}
+{{- if .Values.artifact.trustedKeys }}
+ONSIGHT_TRUSTED_KEYS: /etc/onsight/keys
+{{- end }}
 {{- with .Values.topics }}
 ONSIGHT_INPUT_TOPIC: {{ .input | quote }}
 ONSIGHT_ALERTS_TOPIC: {{ .alerts | quote }}
