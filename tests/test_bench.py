@@ -17,6 +17,7 @@ from tests.bench.crash import compare
 from tests.bench.handloop import Loop
 from tests.bench.hostile_records import MIB, mixed
 from tests.bench.naive import OneByOne
+from tests.bench.reload import examine
 from tests.bench.report import spread
 from tests.bench.workload import card_events, card_profile
 
@@ -86,3 +87,27 @@ def test_the_yardsticks_score_as_onsight_does() -> None:
 
 def test_a_spread_is_median_and_extremes() -> None:
     assert spread([3.0, 1.0, 2.0]) == {"median": 2.0, "min": 1.0, "max": 3.0}
+
+
+def test_a_reload_is_examined_by_what_each_batch_says() -> None:
+    def batch(partition: int, first: int, last: int, *models: str, at: float = 0.0) -> list[object]:
+        return ["batch", partition, first, last, last - first + 1, list(models), at]
+
+    published = [("b", 10.0), ("c", 20.0)]
+    good = [
+        ["change", 0, -1, 9.0],
+        batch(0, 0, 9, "a", "a", at=9.0),
+        ["change", 0, 9, 0.004],
+        batch(0, 10, 19, "b", at=10.5),
+        ["change", 0, 19, 0.006],
+        batch(0, 20, 29, "c", at=20.25),
+    ]
+    found = examine(good, 30, published)
+    assert (found["lost"], found["repeated"], found["mixed_batches"], found["out_of_order"]) == (0, 0, 0, 0)
+    assert found["swap_ms"] == {"median": 5.0, "min": 4.0, "max": 6.0}
+    assert found["taken_up_ms"] == {"median": 375.0, "min": 250.0, "max": 500.0}
+    assert examine(good, 31, published)["lost"] == 1
+    assert examine([*good, batch(0, 25, 31, "c")], 32, published)["repeated"] == 5
+    assert examine([*good, batch(0, 30, 31, "c", "b")], 32, published)["mixed_batches"] == 1
+    assert examine([*good, batch(0, 30, 31, "a")], 32, published)["out_of_order"] == 1
+    assert examine([*good, batch(1, 0, 1, "b")], 32, published)["out_of_order"] == 1

@@ -4,7 +4,17 @@ import importlib
 
 import click
 
-EVENT_PATH = ("throughput", "latency", "crash", "hostile", "replay", "changelog", "memory", "verdicts")
+EVENT_PATH = (
+    "throughput",
+    "latency",
+    "crash",
+    "hostile",
+    "replay",
+    "changelog",
+    "memory",
+    "reload",
+    "verdicts",
+)
 MODEL = ("quality", "pooled", "labels", "entities", "card", "model-speed", "replay-memory")
 BENCHES = (*EVENT_PATH, *MODEL)
 

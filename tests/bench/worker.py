@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,15 +17,27 @@ from tests.bench.cluster import Cluster, GaveUp
 from tests.bench.report import say
 
 ONSIGHT = Path(sys.executable).with_name("onsight")
+MAIN = "from stream.cli import main; main()"
 STOP_SECONDS = 30.0
 TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Worker:
-    """One `onsight worker`; leaving its `with` block ends it, and shows its log when the bench gives up."""
+    """One `onsight worker`; leaving its `with` block ends it, and shows its log when the bench gives up.
 
-    def __init__(self, cluster: Cluster, group: str, **settings: str) -> None:
-        variables = {
+    first: Python that its process runs first; variables: of its environment beside the settings
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        group: str,
+        *,
+        first: str = "",
+        variables: Mapping[str, str] | None = None,
+        **settings: str,
+    ) -> None:
+        given = {
             "kafka": cluster.bootstrap,
             "application_id": group,
             "instance_id": "bench",
@@ -32,13 +45,18 @@ class Worker:
             "verdicts_topic": cluster.verdicts,
             **settings,
         }
-        environment = {f"ONSIGHT_{name.upper()}": value for name, value in variables.items()}
+        environment = {f"ONSIGHT_{name.upper()}": value for name, value in given.items()} | dict(
+            variables or {}
+        )
         self._folder = tempfile.TemporaryDirectory(prefix="onsight-bench-")  # all that a killed worker leaves
         environment["TMPDIR"] = self._folder.name
         self._log = Path(self._folder.name, "log").open("w+b")  # noqa: SIM115
         self.started = time.time()
         self._process = subprocess.Popen(
-            [str(ONSIGHT), "worker"], env={**os.environ, **environment}, stderr=self._log, stdout=self._log
+            [*([sys.executable, "-c", f"{first}\n{MAIN}"] if first else [str(ONSIGHT)]), "worker"],
+            env={**os.environ, **environment},
+            stderr=self._log,
+            stdout=self._log,
         )
 
     def __enter__(self) -> Self:
