@@ -30,7 +30,7 @@ MAY: dict[Kind, frozenset[str]] = {
     "elapsed": frozenset({"transform", "direction"}),
     "rate": frozenset({"of", "transform", "direction"}),
     "time_of_day": frozenset(),
-    "verdicts": frozenset({"of", "transform", "direction"}),
+    "verdicts": frozenset({"of", "least", "transform", "direction"}),
 }
 OF: dict[str, tuple[str, ...]] = {"rate": get_args(Counted), "verdicts": get_args(Given)}
 
@@ -48,6 +48,7 @@ class Feature:
     seconds: float = 0.0  # rate: length of the sliding window; verdicts: until one has faded
     # rate: whose events are counted ("field": those with the same value of `field`); verdicts: which ones
     of: Counted | Given = "entity"
+    least: int = 1  # verdicts: so many of one kind must there be for any of them to count
     unit: str = ""  # printed after values in reasons
 
     @property
@@ -84,6 +85,7 @@ def _feature(section: Section) -> Feature:
     _check_keys(section, kind, of)
     days = section.number("days", "more than 0", lambda n: n > 0)
     seconds = section.number("seconds", "more than 0", lambda n: n > 0)
+    least = section.number("least", "a whole number from 1 to 64", lambda n: n % 1 == 0 and 1 <= n <= 64)
     return Feature(
         name=section.text("name"),
         kind=kind,
@@ -93,6 +95,7 @@ def _feature(section: Section) -> Feature:
         mask=section.flag("mask"),
         seconds=float(days * DAY if days else seconds or 0.0),
         of=of,
+        least=int(least or 1),
         unit=section.optional_text("unit") or "",
     )
 
@@ -105,7 +108,7 @@ def _check_keys(section: Section, kind: Kind, of: str) -> None:
     for key in sorted(needs):
         if not section.has(key):
             section.wrong(key, "is missing", f"it on a feature of kind {kind}")
-    for key in ("days", "direction", "field", "of", "seconds", "transform"):
+    for key in ("days", "direction", "field", "least", "of", "seconds", "transform"):
         if section.has(key) and key not in needs | may:
             section.wrong(key, "is given", f"none on a feature of kind {kind}")
 

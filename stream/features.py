@@ -72,7 +72,7 @@ class Features:
         field, code = self.profile.judged.index(path), batch.codes[path]
 
         def given(label: int) -> np.ndarray:
-            return self._feedback.known_for(field, label, code, batch.time, feature.seconds)
+            return self._feedback.known_for(field, label, code, batch.time, feature.seconds, feature.least)
 
         if feature.of == "dismissed":
             return given(-1)

@@ -130,18 +130,20 @@ class Feedback:
         return peers
 
     def known_for(
-        self, field: int, label: int, code: np.ndarray, time: np.ndarray, seconds: float
+        self, field: int, label: int, code: np.ndarray, time: np.ndarray, seconds: float, least: int = 1
     ) -> np.ndarray:
         """The verdicts with this label of the last `seconds` on events with the same value: float64 [B].
 
-        Each fades evenly, from 1 to 0 in that time. `code`: float32 [B], NaN gives NaN; `time`: float64 [B].
+        Each fades evenly, from 1 to 0 in that time; fewer than `least` are none. `code`: float32 [B], NaN gives NaN;
+        `time`: float64 [B].
         """
         given = self._given[field, label]
         result = np.where(np.isnan(code), np.nan, 0.0)
         for event, one in enumerate(code.tolist() if given else []):
             if one in given:
                 now = float(time[event])
-                result[event] = sum(_weight(now, at, seconds) for at in _newest(given[one]))
+                weights = [weight for at in _newest(given[one]) if (weight := _weight(now, at, seconds))]
+                result[event] = sum(weights) if len(weights) >= least else 0.0
         return result
 
     def count(self, field: int, label: int, code: float, time: float, seconds: float) -> int:

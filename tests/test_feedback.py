@@ -63,6 +63,15 @@ def test_rows_come_in_few_shapes() -> None:
     assert feedback.labelled.mask.sum() == 200
 
 
+def test_few_verdicts_are_none_where_more_are_asked_for() -> None:
+    feedback = Feedback(2, 1)
+    code, time = np.array([7], np.float32), np.array([100.0])
+    for subject, at in enumerate([10.0, 100.0, 100.0]):
+        add(feedback, subject, 1, 7, at=at)
+        known = [feedback.known_for(0, 1, code, time, 50.0, least)[0] for least in (1, 2)]
+        assert known == [[0.0, 0.0], [1.0, 0.0], [2.0, 2.0]][subject]
+
+
 def test_the_newest_of_a_value_count() -> None:
     feedback = Feedback(2, 1)
     for subject in range(OF_ONE + 9):
