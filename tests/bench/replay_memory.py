@@ -2,12 +2,14 @@
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from export.train import Plan, Progress
 from tests.bench.report import bar, finish
-from tests.forgetting import forgetting
+
+if TYPE_CHECKING:
+    from export.train import Progress
 
 
 @click.command()
@@ -16,11 +18,14 @@ from tests.forgetting import forgetting
 @click.option("--seed", default=1, help="Of the trainings.")
 def command(steps: int, share: float, seed: int) -> None:
     """AUROC of old tasks, collected as experience, and of new ones, before and after training on the new ones."""
+    from export.train import Plan  # JAX is slow to load, and all benches are
+    from tests.forgetting import forgetting
+
     plan = Plan(seed=seed, steps=steps, label_steps=0, averaging=0.99)
     with tempfile.TemporaryDirectory() as folder, bar("three trainings", 3 * steps) as progress:
         done = [0, 0]
 
-        def report(now: Progress) -> None:
+        def report(now: "Progress") -> None:
             done[:] = (done[0] + now.step - done[1], now.step % steps)
             progress.at(done[0])
 
