@@ -69,7 +69,8 @@ def test_prometheus_scrapes_every_worker_and_reads_the_charts_rules(tmp_path: Pa
         text.replace("/etc/prometheus/rules", str(ROOT / "helm" / "onsight" / "rules"))
     )
     said = run([debian("prometheus", "usr/bin/promtool"), "check", "config", tmp_path / "prometheus.yml"])
-    assert said.count("1 rules found") == 12
+    rules = list((ROOT / "helm" / "onsight" / "rules").glob("*.yaml"))
+    assert said.count("1 rules found") == len(rules) > 10
 
 
 def test_the_demos_events_are_what_its_profile_reads() -> None:
