@@ -11,6 +11,8 @@ from export.meta.apply import batch_strangeness, calibrated_knn
 from export.meta.ops import Array
 from export.tasks.batches import Batch, Layout
 
+HEAT = 4.0  # with labels, pairs are told apart by so much more; otherwise the zero-shot score would outweigh them
+
 
 @dataclass(frozen=True, slots=True)
 class Weights:
@@ -27,7 +29,7 @@ def zero_shot_loss(
     parameters: Mapping[str, Array], batch: Batch, layout: Layout, weights: Weights
 ) -> tuple[Array, Array]:
     """The loss, and beside it the plain ranking loss of the model and of the baseline [2]."""
-    score = batch_strangeness(parameters, batch)
+    score = batch_strangeness(parameters, batch, labels=False)
     normal, anomalous = _pooled(score, layout)
     own = _ranking(normal, anomalous)
     baseline = _ranking(*_pooled(calibrated_knn(batch), layout))
@@ -42,7 +44,7 @@ def label_loss(
     parameters: Mapping[str, Array], batch: Batch, layout: Layout, weights: Weights
 ) -> tuple[Array, Array]:
     """The same with labels; what must not be worse is the score without them, which is also what is put beside it."""
-    normal, anomalous = _pooled(batch_strangeness(parameters, batch), layout)
+    normal, anomalous = _pooled(batch_strangeness(parameters, batch, labels=True) / HEAT, layout)
     own = _ranking(normal, anomalous)
     plain = batch._replace(
         window_label=jnp.zeros_like(batch.window_label),
@@ -50,9 +52,11 @@ def label_loss(
         window_mask=batch.window_mask * (1 - jax.nn.relu(batch.window_label)),
         peers_mask=batch.peers_mask * (1 - jax.nn.relu(batch.peers_label)),
     )
-    before = jax.lax.stop_gradient(_ranking(*_pooled(batch_strangeness(parameters, plain), layout)))
+    before = jax.lax.stop_gradient(
+        _ranking(*_pooled(batch_strangeness(parameters, plain, labels=False) / HEAT, layout))
+    )
     loss = own.mean() + weights.behind * jax.nn.relu(own - before).mean()
-    loss = loss + weights.tail * 0.2 * _tail(normal, anomalous, weights.sharpness).mean()
+    loss = loss + weights.tail * 0.5 * _tail(normal, anomalous, weights.sharpness).mean()
     return loss, jnp.stack([own.mean(), before.mean()])
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 Rival = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Supervised = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # rows, their labels, query
 NEIGHBOURS = 5
 TREES = 100
 MEDIAN_OF_ABSOLUTE_NORMAL = 0.6745
@@ -94,26 +95,37 @@ RIVALS: Mapping[str, Rival] = {
 }
 
 
+def coded(rows: np.ndarray, query: np.ndarray, category: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both [*, G]: the numbers on the rows' z-scores, and beside them 0 or 1 for each value that a category has there.
+
+    `category` [F] is 1 for the categories; a missing value of one is a value.
+    """
+    parts = [standardised(rows[:, category == 0], query[:, category == 0])]
+    for column in np.flatnonzero(category):
+        own, asked = np.nan_to_num(rows[:, column], nan=-1), np.nan_to_num(query[:, column], nan=-1)
+        values = np.unique(own)
+        parts.append((1.0 * (own[:, None] == values), 1.0 * (asked[:, None] == values)))
+    return np.concatenate([own for own, _ in parts], 1), np.concatenate([asked for _, asked in parts], 1)
+
+
 def random_forest(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np.ndarray:
     """Supervised: `label` [L] is 1 for the anomalies among the rows."""
     from sklearn.ensemble import RandomForestClassifier
 
-    rows, query = standardised(rows, query)
     forest = RandomForestClassifier(TREES, random_state=0, class_weight="balanced").fit(rows, label)
     return np.asarray(forest.predict_proba(query)[:, 1])
 
 
 def logistic(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Supervised: logistic regression on the z-scores."""
+    """Supervised: logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    rows, query = standardised(rows, query)
     fitted = LogisticRegression(class_weight="balanced", max_iter=500).fit(rows, label)
     return np.asarray(fitted.decision_function(query))
 
 
 def distance_ratio(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """Log distance to the nearest normal rows, less that to the nearest anomalies."""
+    """Log distance to the nearest normal rows, less that to the nearest anomalies, on the normal rows' z-scores."""
     normal = rows[label == 0]
     anomalous = standardised(normal, rows[label == 1])[1]
     normal, query = standardised(normal, query)
@@ -121,7 +133,31 @@ def distance_ratio(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np
     return np.asarray(np.log(far + 1e-3) - np.log(_nearest(_distances(query, anomalous), 1).mean(1) + 1e-3))
 
 
-SUPERVISED = {"forest": random_forest, "logistic": logistic, "ratio": distance_ratio}
+def nearest_labelled(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Minus the distance to the nearest anomaly among the rows."""
+    return np.asarray(-_nearest(_distances(query, rows[label == 1]), 1).mean(1))
+
+
+def _of_numbers(rival: Supervised) -> Supervised:
+    """`rival` on z-scores."""
+
+    def standard(rows: np.ndarray, label: np.ndarray, query: np.ndarray) -> np.ndarray:
+        rows, query = standardised(rows, query)
+        return rival(rows, label, query)
+
+    return standard
+
+
+SUPERVISED: Mapping[str, Supervised] = {
+    "forest": _of_numbers(random_forest),
+    "logistic": _of_numbers(logistic),
+    "ratio": distance_ratio,
+}
+CODED_SUPERVISED: Mapping[str, Supervised] = {
+    "logistic": logistic,
+    "forest": random_forest,
+    "nearest": nearest_labelled,
+}
 
 
 def _distances(query: np.ndarray, rows: np.ndarray) -> np.ndarray:

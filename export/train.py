@@ -25,10 +25,10 @@ from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
 LAYOUTS = (Layout(), Layout(), Layout(groups=4, rows=32, peers=128))
-LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=4, contexts=2, rows=32, peers=128))
+LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=2, contexts=2, rows=16, peers=256))
 WARM_UP = 0.02  # share of the steps in which the rate rises
 STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps
-LABEL_SHARE = 0.6
+LABEL_SHARE, LABEL_RATE = 0.05, 0.1  # of the zero-shot part's: what labels say needs little training
 PREFETCH = 4
 STANDARD_BATCHES = 12
 
@@ -106,6 +106,10 @@ class _Phase:
     layouts: tuple[Layout, ...]
     labels: bool
 
+    @property
+    def rate(self) -> float:
+        return self.plan.rate * (LABEL_RATE if self.labels else 1.0)
+
     def run(
         self,
         parameters: Parameters,
@@ -120,7 +124,7 @@ class _Phase:
         state: State = (
             current,
             current,
-            _optimiser(self.plan.rate, self.plan.decay, self.steps).init(current),
+            _optimiser(self.rate, self.plan.decay, self.steps).init(current),
         )
         start, state = checkpoint.load(self.part, state)
         seen: list[np.ndarray] = []
@@ -180,7 +184,7 @@ def _step(
         return loss({**held, **trained, "context_mean": blurred}, batch, layout, plan.weights)
 
     (_, losses), slope = jax.value_and_grad(objective, has_aux=True)(current)
-    updates, moments = _optimiser(plan.rate, plan.decay, phase.steps).update(slope, moments, current)
+    updates, moments = _optimiser(phase.rate, plan.decay, phase.steps).update(slope, moments, current)
     current = optax.apply_updates(current, updates)
     keep = jnp.minimum(plan.averaging, (number + 1.0) / (number + 10.0))
     average = jax.tree.map(lambda old, new: old * keep + new * (1 - keep), average, current)

@@ -8,7 +8,8 @@ import pytest
 from export.tasks.batches import Layout, draw_batch
 from export.tasks.priors import draw_set
 from export.tasks.sets import TaskSet, is_development, load_folder
-from export.tasks.variants import CODED_COLUMNS, Recipe
+from export.tasks.variants import CODED_COLUMNS, Recipe, draw_variant
+from export.tasks.verdicts import confirm, veiled
 from stream.errors import ArtifactError
 
 EVERYTHING = Recipe(missing=1.0, categories=1.0, directed=1.0, contaminated=1.0, entities=1.0)
@@ -54,3 +55,31 @@ def test_folders_are_read_and_empty_ones_refused(tmp_path: Path) -> None:
 def test_the_development_split_is_by_name() -> None:
     names = [f"set{number}" for number in range(1000)]
     assert 150 < sum(map(is_development, names)) < 250
+
+
+@pytest.mark.parametrize("most", [1, 10, 100])
+def test_confirmed_rows_stand_last_and_are_as_many_as_asked_for(most: int) -> None:
+    anomalous, normal = np.full((20, 3), 7.0), np.full((20, 3), 2.0)
+    seen = set()
+    for seed in range(60):
+        rows, mask, label = np.zeros((4, 150)), np.zeros(150), np.zeros(150)
+        confirm(rows, mask, label, anomalous, normal, np.random.default_rng(seed), most)
+        known, cleared = int((label == 1).sum()), int((label == -1).sum())
+        assert 1 <= known + cleared <= most
+        assert (label[: 150 - known - cleared] == 0).all() and (mask == np.abs(label)).all()
+        assert (rows[:3, label == 1] == 7).all() and (rows[:3, label == -1] == 2).all() and not rows[3].any()
+        seen.add((known, cleared))
+    assert all(known for known, _ in seen)
+    assert most == 1 or any(cleared for _, cleared in seen)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_veils_the_anomalies_keeps_a_variant_in_shape(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    before = draw_variant([some_set()], EVERYTHING, 16, rng)
+    after = veiled(before, 16, rng)
+    width = len(after.category)
+    assert {part.shape[1] for part in (after.train, after.normal, after.anomalous)} == {width}
+    assert width in (len(before.category), len(before.category) + 1)
+    assert len(after.direction) == width
+    assert 0 < len(after.anomalous) <= len(before.anomalous)

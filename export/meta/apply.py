@@ -16,9 +16,9 @@ ANCHORS = 24
 ABSENT = 1e6
 
 
-def batch_strangeness(parameters: Mapping[str, Array], batch: Batch) -> Array:
-    """[N, 2 queries]: the unbounded score of each query."""
-    ops = JaxOps(parameters, CODED_COLUMNS)
+def batch_strangeness(parameters: Mapping[str, Array], batch: Batch, *, labels: bool) -> Array:
+    """[N, 2 queries]: the unbounded score of each query; `labels` must be True if `batch` holds any."""
+    ops = JaxOps(parameters, CODED_COLUMNS, labels)
     return strangeness(ops, _contexts(ops, batch), batch.query, batch.query)
 
 

@@ -13,11 +13,12 @@ class JaxOps:
     """Computes at once (or under `jax.jit`), with gradients.
 
     The number of categories can't depend on data here, so the first `coded_columns` columns stand for all that
-    could be one.
+    could be one. Nor can branches: `flagged` says whether those for flags are taken.
     """
 
-    def __init__(self, parameters: Mapping[str, Array], coded_columns: int) -> None:
+    def __init__(self, parameters: Mapping[str, Array], coded_columns: int, flagged: bool = True) -> None:
         self._parameters = parameters
+        self._flagged = flagged
         self._coded_columns = coded_columns
         self.exp = jnp.exp
         self.log = jnp.log
@@ -101,8 +102,15 @@ class JaxOps:
         return x.reshape(like.shape)
 
     def where_any(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
-        """Both are the same where no flag is set, so there is nothing to choose."""
-        return then()
+        return then() if self._flagged else otherwise
+
+    def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
+        return lambda x: x, lambda x, like: x
+
+    def repeated(
+        self, step: Callable[[tuple[Array, ...]], tuple[Array, ...]], state: tuple[Array, ...], number: int
+    ) -> tuple[Array, ...]:
+        return jax.lax.scan(lambda now, _: (step(now), None), state, length=number)[0]
 
     def coded(self, x: Array, category: Array) -> Array:
         return x[:, : self._coded_columns]

@@ -144,6 +144,23 @@ class OnnxOps:
         peak = graph.op("ReduceMax", flags, keepdims=0)
         return graph.when(graph.op("Greater", peak, 0.0), then, otherwise)
 
+    def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
+        graph = self._graph
+        peak = graph.op("Greater", graph.op("ReduceMax", flag, [-1], keepdims=0), 0.0)
+        places = graph.op("NonZero", peak)
+        flat, down = graph.squeeze(places, 0), self.transpose(places, (1, 0))
+        return (
+            lambda x: graph.op("Gather", x, flat, axis=0),
+            lambda x, like: graph.op("ScatterND", like * 0.0, down, x),
+        )
+
+    def repeated(
+        self, step: Callable[[tuple[Array, ...]], tuple[Array, ...]], state: tuple[Array, ...], number: int
+    ) -> tuple[Array, ...]:
+        for _ in range(number):
+            state = step(state)
+        return state
+
     def coded(self, x: Array, category: Array) -> Array:
         return self._graph.op("Compress", x, self._is_category(category), axis=1)
 

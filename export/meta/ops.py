@@ -94,7 +94,22 @@ class Ops(Protocol):
         """The elements of `x` in the shape of `like`."""
 
     def where_any(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
-        """What `then` gives if any element of `flag` is above 0, else `otherwise`, of the same shape."""
+        """What `then` gives if any element of `flag` is above 0, else `otherwise`, of the same shape.
+
+        Where no element is, both must be the same.
+        """
+
+    def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
+        """What keeps of an array [N, ...] the parts where any of `flag` [N, K] is above 0, and what puts them back.
+
+        The second takes what is left of an array [N, Q] and the whole `like` [N, Q]; the other parts are 0. Where
+        shapes can't depend on values, all parts are kept.
+        """
+
+    def repeated(
+        self, step: Callable[[tuple[Array, ...]], tuple[Array, ...]], state: tuple[Array, ...], number: int
+    ) -> tuple[Array, ...]:
+        """`state` after `number` steps, which leave its shapes as they are."""
 
     def coded(self, x: Array, category: Array) -> Array:
         """Of x [N, F, M] the rows of category columns, [N, C, M]. `category` is [F], or [N, F] in training."""

@@ -6,7 +6,9 @@ import numpy as np
 
 from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS, WEIGHTS
 from export.meta.features import BINS
-from export.meta.labels import EVIDENCE, LABEL_CELLS, POOLED_LABEL_CELLS
+from export.meta.labels import EVIDENCE
+from export.meta.labels import SIZES as LABEL_SIZES
+from export.meta.ridge import CLASSIFIERS, FORMS, RIDGES
 
 Parameters = dict[str, np.ndarray]
 FIXED = ("context_mean", "context_spread")
@@ -21,12 +23,11 @@ class Size:
     cell: int
     context: int
     mixture: int
-    label: int
 
 
 SIZES = {
-    "small": Size(feature=16, cell=8, context=16, mixture=16, label=32),
-    "base": Size(feature=24, cell=16, context=24, mixture=32, label=48),
+    "small": Size(feature=16, cell=8, context=16, mixture=16),
+    "base": Size(feature=24, cell=16, context=24, mixture=32),
 }
 
 
@@ -37,7 +38,6 @@ def initial(size: Size, seed: int) -> Parameters:
     def draw(rows: int, columns: int, gain: float = 1.0) -> np.ndarray:
         return np.asarray(rng.standard_normal((rows, columns)) * gain / np.sqrt(rows))
 
-    evidence = EVIDENCE + 2 * POOLED_LABEL_CELLS
     values = {
         "bandwidth": np.zeros(1),
         "feature1": draw(STATISTICS + BINS + 1, size.feature).T,
@@ -74,18 +74,13 @@ def initial(size: Size, seed: int) -> Parameters:
         "gate1_bias": np.zeros(size.context),
         "gate2": draw(size.context, 1, 0.1),
         "gate2_bias": np.zeros(1),
-        "label_cell1": draw(LABEL_CELLS, size.label).T,
-        "label_cell_token": draw(STATISTICS, size.label, 0.5).T,
-        "label_cell_size": np.zeros((1, size.label)),
-        "label_cell1_bias": np.zeros((size.label, 1)),
-        "label_cell2": draw(size.label, POOLED_LABEL_CELLS).T,
-        "label_cell2_bias": np.zeros((POOLED_LABEL_CELLS, 1)),
-        "label_context": draw(CONTEXT, size.label, 0.1),
-        "label_size": np.zeros((1, size.label)),
-        "label1": draw(evidence, size.label),
-        "label1_bias": np.zeros(size.label),
-        "label2": draw(size.label, 1, 0.1),
-        "label_plain": np.concatenate([np.full((EVIDENCE, 1), 0.1), np.zeros((evidence - EVIDENCE, 1))]),
+        "label_plain": np.concatenate([np.full(CLASSIFIERS, 0.3), np.full(EVIDENCE - CLASSIFIERS, 0.02)]),
+        "label_plain_size": np.outer([0.18, 0.0], np.arange(EVIDENCE) < CLASSIFIERS),
+        "label_trust": np.zeros(1),
+        "label_steep": np.full(1, np.log(1.0)),
+        "label_steep_rank": np.full(1, np.log(0.5)),
+        "label_ridge": np.log(FORMS * RIDGES),
+        "label_ridge_size": np.zeros((LABEL_SIZES, CLASSIFIERS)),
         "acquittal": np.full((RUNGS, 1), 0.1),
     }
     return {name: np.asarray(value, np.float32) for name, value in values.items()}

@@ -8,10 +8,10 @@ import numpy as np
 
 from export.meta.ops import Array
 from export.tasks.sets import TaskSet
-from export.tasks.variants import Recipe, Variant, draw_variant
+from export.tasks.variants import Recipe, Variant, draw_variant, take
+from export.tasks.verdicts import MOST_IN_A_WINDOW, MOST_LABELLED, confirm, veiled
 
 FEWEST_ROWS = 12
-LABEL_COUNTS = (1, 1, 2, 3, 5, 5, 8, 10, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +92,14 @@ def draw_batch(
     labels: bool = False,
     replays: Sequence[Replayed] = (),
 ) -> Batch:
-    """One batch; with `labels`, every reference holds one to ten confirmed anomalies, some confirmed normals too."""
+    """One batch; with `labels`, every context holds confirmed anomalies, some confirmed normal rows too."""
     number = layout.groups * layout.contexts
     batch = _empty(layout, number)
     for at in range(0, number, layout.contexts):
         replay = _choose(replays, rng)
         if replay is None:
             variant = draw_variant(sets, recipe, layout.columns, rng)
+            variant = veiled(variant, layout.columns, rng) if labels else variant
             group: Group = _Standard(variant, layout, recipe)
         else:
             group = replay.draw(layout, recipe, rng)
@@ -107,7 +108,7 @@ def draw_batch(
         for context in range(at, at + layout.contexts):
             _lay_out(batch, context, group.variant, group.rows(asked, rng))
             if known is not None:
-                _label(batch, context, known, rng)
+                _label(batch, context, known, group.variant.train, rng)
     return batch
 
 
@@ -232,26 +233,19 @@ def _lay_out(batch: Batch, at: int, variant: Variant, rows: Rows) -> None:
     batch.query[at, half:, :width] = rows.anomalous
 
 
-def _label(batch: Batch, at: int, known: np.ndarray, rng: np.random.Generator) -> None:
-    """Put confirmed anomalies over the last rows of the window or of the peers, and confirm some normal ones."""
-    in_peers = batch.peers.shape[2] > 0 and rng.random() < 0.5
-    side = (batch.peers, batch.peers_mask, batch.peers_label) if in_peers else batch[:3]
-    rows, mask, label = (part[at] for part in side)
-    number = min(int(rng.choice(LABEL_COUNTS)), len(mask))
-    if rng.random() < 0.3:
-        label[:] = -(mask * (rng.random(len(mask)) < rng.uniform(0, 0.3)))
-    rows[:, -number:] = 0
-    rows[: known.shape[1], -number:] = take(known, number, rng).T
-    mask[-number:], label[-number:] = 1, 1
+def _label(batch: Batch, at: int, known: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> None:
+    """Confirm rows of the peers, of the window or, at times, of both."""
+    in_peers = batch.peers.shape[2] > 0 and rng.random() < 0.7
+    if in_peers:
+        rows, mask, label = batch.peers[at], batch.peers_mask[at], batch.peers_label[at]
+        confirm(
+            rows, mask, label, known, normal, rng, most=min(2 * MOST_LABELLED, batch.peers.shape[2] * 2 // 3)
+        )
+    if not in_peers or rng.random() < 0.2:
+        rows, mask, label = batch.window[at], batch.window_mask[at], batch.window_label[at]
+        confirm(rows, mask, label, known, normal, rng, most=min(MOST_IN_A_WINDOW, batch.window.shape[2] // 2))
 
 
 def _halves(rows: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     order = rng.permutation(len(rows))
     return rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]
-
-
-def take(rows: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
-    """`number` random rows, each once where there are enough."""
-    if number <= len(rows):
-        return rows[rng.permutation(len(rows))[:number]]
-    return rows[rng.integers(len(rows), size=number)]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.experience.read import Experience
-from export.tasks.batches import FEWEST_ROWS, Layout, Rows, take
+from export.tasks.batches import FEWEST_ROWS, Layout, Rows
 from export.tasks.priors import distort
 from export.tasks.sets import FEWEST_QUERIES
-from export.tasks.variants import CODED_COLUMNS, Recipe, Variant
+from export.tasks.variants import CODED_COLUMNS, Recipe, Variant, take
 from stream.errors import InputError
 
 SAMPLE = 400  # rows that a group's anomalies are made of

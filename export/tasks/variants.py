@@ -139,3 +139,10 @@ def _direction(parts: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     middle, scale = np.median(normal, 0), normal.std(0) + 1e-9
     lean = np.tanh((anomalous - middle) / scale).mean(0) - np.tanh((normal - middle) / scale).mean(0)
     return np.asarray(np.sign(lean) * (np.abs(lean) > 0.1) * (rng.random(len(lean)) < rng.uniform(0.3, 1.0)))
+
+
+def take(rows: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """`number` random rows, each once where there are enough."""
+    if number <= len(rows):
+        return rows[rng.permutation(len(rows))[:number]]
+    return rows[rng.integers(len(rows), size=number)]

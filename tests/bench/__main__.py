@@ -15,7 +15,7 @@ EVENT_PATH = (
     "reload",
     "verdicts",
 )
-MODEL = ("quality", "pooled", "labels", "entities", "card", "model-speed", "replay-memory")
+MODEL = ("quality", "pooled", "labels", "attacks", "entities", "card", "model-speed", "replay-memory")
 BENCHES = (*EVENT_PATH, *MODEL)
 
 
