@@ -25,6 +25,9 @@ def path(tmp_path: Path) -> Path:
         "Timestamp": np.arange(number),
         "Label": [one == "flood" for one in kind],
         "family": [one[:2] for one in kind],  # the class by another name
+        "land": [
+            float(one == "scan") for one in kind
+        ],  # tells one attack from everything, but not normal rows
         "dst_host_same_src_port_rate": rng.random(number),
         "bytes": [None if i == 3 else float(i) + 1000 * (kind[i] == "flood") for i in range(number)],
         "proto": [None if i == 5 else ["tcp", "udp", "icmp"][i % 3] for i in range(number)],
@@ -38,18 +41,18 @@ def path(tmp_path: Path) -> Path:
 def test_columns_that_name_places_times_or_classes_are_left_out(path: Path) -> None:
     flows = read_flows(path)
     assert flows.left_out == ("Src IP", "dport", "Timestamp", "Label", "family", "attack_class")
-    assert flows.category.tolist() == [0, 0, 1]
-    assert np.isnan(flows.rows[3, 1]) and np.isnan(flows.rows[5, 2])
-    assert set(flows.rows[:3, 2]) == {1.0, 2.0, 3.0}
+    assert flows.category.tolist() == [0, 0, 0, 1]
+    assert np.isnan(flows.rows[3, 2]) and np.isnan(flows.rows[5, 3])
+    assert set(flows.rows[:3, 3]) == {1.0, 2.0, 3.0}
     assert flows.classes() == ["flood", "scan"]
-    assert read_flows(path, "bytes").rows.shape[1] == 5
+    assert read_flows(path, "bytes").rows.shape[1] == 7
 
 
 def test_cases_hold_normal_rows_then_labelled_ones_and_ask_for_none_of_them(path: Path) -> None:
     flows = read_flows(path)
     for known, labelled in ((0, 0), (1, 1), (10, 3)):
         (case, other) = cases(flows, "scan", known, rows=100, queries=50, draws=2)
-        assert case.rows.shape == (100 + labelled, 3)
+        assert case.rows.shape == (100 + labelled, 4)
         assert case.label.tolist() == [0] * 100 + [1] * labelled
         assert case.anomalous.sum() == 6 - labelled and (~case.anomalous).sum() == 50
         assert not np.array_equal(case.rows, other.rows, equal_nan=True)

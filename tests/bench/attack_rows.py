@@ -123,7 +123,9 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _tells(values: np.ndarray, kind: np.ndarray) -> bool:
-    """Whether a column is the class under another name: it varies, but within no class."""
+    """Whether a column is the class under another name: one value in each, and no attack has that of normal rows."""
     known = np.nan_to_num(values, nan=-1.0)
-    within = [len(np.unique(known[kind == one])) for one in np.unique(kind)]
-    return max(within) == 1 and len(np.unique(known)) > 1
+    found = {str(one): np.unique(known[kind == one]).tolist() for one in np.unique(kind)}
+    normal = {value for name, values in found.items() if NORMAL.search(name) for value in values}
+    attack = {value for name, values in found.items() if not NORMAL.search(name) for value in values}
+    return max(map(len, found.values())) == 1 and normal.isdisjoint(attack)
