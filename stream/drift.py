@@ -116,6 +116,7 @@ class Monitor:
 
     def _reset(self) -> None:
         columns = len(self.names)
+        self._waiting: list[NDArray[np.float32]] = []  # of the open window, not counted yet: many at once are cheap
         self._counts = np.zeros((columns, BINS), np.uint16)
         self._above = np.zeros(columns, np.uint16)  # windows in a row above BEGINS
         self._lasted = np.zeros(columns, np.uint16)  # windows of the episode, 0 without one
@@ -135,7 +136,7 @@ class Monitor:
     def look(self, values: NDArray[np.float32]) -> None:
         """Take drawn events [n, C] of one epoch."""
         if self._bins is not None:
-            self._counts += self._bins.count(values)
+            self._waiting.append(values)
             self._changed.add(_WINDOW)
             return
         if not self._gathered:
@@ -147,9 +148,15 @@ class Monitor:
         """Where enough has come, make the reference, or hold the window against it; the episodes that begin."""
         if self._bins is None:
             self._close_gathering()
-        elif (events := int(self._counts[0].sum())) >= WINDOW:
+        elif (events := int(self._counts[0].sum()) + sum(map(len, self._waiting))) >= WINDOW:
+            self._count()
             return self._close_window(events)
         return []
+
+    def _count(self) -> None:
+        if self._waiting and self._bins is not None:
+            self._counts += self._bins.count(np.concatenate(self._waiting))
+        self._waiting.clear()
 
     def _close_gathering(self) -> None:
         if sum(map(len, self._gathered)) >= REFERENCE:
@@ -192,6 +199,7 @@ class Monitor:
             whole = None if self._bins is None else self._pack(self._bins.edges, self._expected)
             records.append((self._prefix + _REFERENCE, whole))
         if _WINDOW in self._changed:
+            self._count()
             window = self._pack(self._counts, self._above, self._lasted, self.psi, self.ks)
             records.append((self._prefix + _WINDOW, window))
         self._changed.clear()
