@@ -164,7 +164,9 @@ def _near(
     if more is None:
         least, _ = graph.smallest(every, graph.constant([number]))
         return Near(square, every, least), least
-    least, _ = graph.smallest(every, _at_most(graph, reference, number))
+    # Newest first: in a stream the nearest rows are mostly the latest, and the search for them then swaps less.
+    newest_first = graph.op("Slice", every, [-1], [np.iinfo(np.int64).min], [2], [-1])
+    least, _ = graph.smallest(newest_first, _at_most(graph, reference, number))
     # Filled up where the window has fewer rows.
     least = graph.op("Pad", least, [0, 0, 0, 0, ANCHORS, number], AWAY)
     least = graph.op("Slice", least, [0, 0], [1 + ANCHORS, number], [1, 2])

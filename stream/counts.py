@@ -41,18 +41,20 @@ class Counts:
         slots = self.slots.find_all(key, offset)
         self._touched.update(slots)
         state, result = self._state, []
+        now = time / self.seconds
+        stretch_of = now.astype(np.int64)
+        parts = now - stretch_of
         # Event by event: numpy would have to sort them by key, and take 15 times as long for one event.
-        for slot, now in zip(slots, (time / self.seconds).tolist(), strict=True):
+        for slot, here, part in zip(slots, stretch_of.tolist(), parts.tolist(), strict=True):
             stretch, current, previous = state[slot]
-            here = int(now)
-            if here <= stretch:
-                current += 1
-            else:
+            if here > stretch:
                 previous = current if here == stretch + 1 else 0
                 stretch, current = here, 1
+            else:
+                current += 1
+                part = part if here == stretch else 0.0  # nothing of the current stretch, for one that is late
             state[slot] = stretch, current, previous
-            passed = now - stretch if now > stretch else 0.0  # of the current stretch, for none that is late
-            result.append(current + previous * (1.0 - passed))
+            result.append(current + previous * (1.0 - part))
         return np.array(result, np.float64)
 
     def close_epoch(self) -> None:

@@ -35,7 +35,7 @@ def load(
     headed = max(headers, default=0) > limits.max_headers
     if keyed and not headed and len(present) == len(values) and _harmless(present, limits):
         try:
-            records = [orjson.loads(value) for value in present]
+            records = list(map(orjson.loads, present))
         except orjson.JSONDecodeError:
             records = [None]
         if set(map(type, records)) <= {dict}:

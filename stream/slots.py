@@ -97,7 +97,7 @@ class Slots:
         """The slots of B keys seen at `offset` (int64 [B], increasing)."""
         known = self._slot
         try:
-            slots = [known[key] for key in keys]
+            slots = list(map(known.__getitem__, keys))
         except KeyError:
             slots = [self.find(key) for key in keys]
         if slots:
