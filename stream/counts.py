@@ -52,7 +52,9 @@ class Counts:
                 stretch, current = here, 1
             else:
                 current += 1
-                part = part if here == stretch else 0.0  # nothing of the current stretch, for one that is late
+                part = (
+                    part if here == stretch else 0.0
+                )  # nothing of the current stretch, for one that is late
             state[slot] = stretch, current, previous
             result.append(current + previous * (1.0 - part))
         return np.array(result, np.float64)

@@ -116,7 +116,9 @@ class Monitor:
 
     def _reset(self) -> None:
         columns = len(self.names)
-        self._waiting: list[NDArray[np.float32]] = []  # of the open window, not counted yet: many at once are cheap
+        self._waiting: list[
+            NDArray[np.float32]
+        ] = []  # of the open window, not counted yet: many at once are cheap
         self._counts = np.zeros((columns, BINS), np.uint16)
         self._above = np.zeros(columns, np.uint16)  # windows in a row above BEGINS
         self._lasted = np.zeros(columns, np.uint16)  # windows of the episode, 0 without one
