@@ -24,7 +24,12 @@ from export.tasks.batches import Batch, Layout, Replayed, draw_batch
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
-LAYOUTS = (Layout(), Layout(), Layout(groups=4, rows=32, peers=128))
+LAYOUTS = (
+    Layout(),
+    Layout(),
+    Layout(groups=4, rows=32, peers=128),
+    Layout(groups=3, contexts=2, columns=48),
+)
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=2, contexts=2, rows=16, peers=256))
 WARM_UP = 0.02  # share of the steps in which the rate rises
 STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps

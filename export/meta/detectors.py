@@ -21,7 +21,6 @@ from export.meta.ops import Array, Ops, stacked, stacked_queries, weighted
 RUNGS = 3
 FLOOR = 0.05
 SCALE = 4.0  # of the squashed features in the space
-LIKENESS = 6.0  # how steeply the kernel of equal values falls
 NEAREST = 5
 ABSENT = 1e6
 FARTHEST_ROW = 1e5
@@ -29,13 +28,13 @@ STATISTICS = 13
 CELLS = 11
 POOLED_CELLS = 2
 SINGLE = 9
-DETECTORS = 1 + RUNGS + 2 + 3 + 4 * SINGLE + 2 * POOLED_CELLS
-CONTEXT = 2 * STATISTICS + 3
+DETECTORS = 1 + RUNGS + 2 + 4 * SINGLE + 2 * POOLED_CELLS
+CONTEXT = 2 * STATISTICS + 2
 ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)
 # Single features' detectors, each a sum of cells: either side, and the upper one alone.
 PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR]]
 PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = 1
-WEIGHTS = 4  # of the squashed and of the rank features, for equality, for averages
+WEIGHTS = 3  # of the squashed and of the rank features, and for averages
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +56,6 @@ class Prepared:
     hidden: Array  # [N, H, F], what the small network makes of them
     space: Space
     share: Array  # [N, F], each feature's weight where single features are averaged; sums to 1
-    likeness: Array  # [N, F], its weight where values are equal or not; sums to 1
-    usual_likeness: Array  # [N, 1], how alike the rows are among themselves
     trust: Array  # [N, M], the rows' say where kernels are averaged; sums to 1
     doubt: Array  # [N, M], how far each row is from the others, 0 for the usual ones
     usual: Array  # [N, 1], mean of the widest kernel's detector over the rows
@@ -77,31 +74,25 @@ class Detected:
 
 def prepare(ops: Ops, reference: Reference, columns: Columns) -> Prepared:
     """Weigh the features and calibrate the kernel detectors on the rows themselves."""
-    statistics, alike = _statistics(ops, reference, columns)
+    statistics = _statistics(ops, reference, columns)
     hidden = _hidden(ops, statistics, reference, columns)
     raw = ops.parameter("feature2") @ hidden + ops.parameter("feature2_bias")
     weights = ops.exp(ops.clip(raw, -8.0, 4.0)) * ops.unsqueeze(columns.used, 1)
     space = _space(ops, ops.part(weights, 1, 0, 2), reference)
-    likeness, share = (
-        single / ops.unsqueeze(ops.total(single) + 1e-6, 1)
-        for single in (ops.squeeze(ops.part(weights, 1, place, place + 1), 1) for place in (2, 3))
-    )
-    usual_likeness = ops.unsqueeze(ops.total(likeness * alike), 1)
+    share = ops.squeeze(ops.part(weights, 1, 2, 3), 1)
     left_out = _left_out(ops, space, reference)
     usual, spread = _spread(ops, left_out, reference.share)
     doubt, trust = _trust(ops, left_out, usual, spread, reference)
     usual, spread = _spread(ops, left_out, trust)
     lifted = statistics - ops.unsqueeze((1.0 - columns.used) * 10.0, 1)
     average = ops.total(statistics) / columns.count
-    parts = [average, ops.highest(lifted, 2), usual * 0.3, ops.log(spread), ops.log(usual_likeness + 0.05)]
+    parts = [average, ops.highest(lifted, 2), usual * 0.3, ops.log(spread)]
     return Prepared(
         reference=reference,
         statistics=statistics,
         hidden=hidden,
         space=space,
-        share=share,
-        likeness=likeness,
-        usual_likeness=usual_likeness,
+        share=share / ops.unsqueeze(ops.total(share) + 1e-6, 1),
         trust=trust,
         doubt=doubt,
         usual=usual,
@@ -122,13 +113,13 @@ def detect(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> Dete
     far = ops.concat(_nearest(ops, distance, prepared), 2) - usual * 0.3
     standard = ops.part(apart, 2, 0, 1) / ops.unsqueeze(prepared.spread + 0.1, 1)
     plain, pooled = _cells(ops, prepared, query, columns)
-    values = ops.concat([standard, apart * 0.3, far, *_likeness(ops, prepared, query), plain], 2)
+    values = ops.concat([standard, apart * 0.3, far, plain], 2)
     values = ops.concat([values / ops.sqrt(ops.abs(values) * 0.25 + 1.0), pooled], 2)
     return Detected(values, tuple(nearness), point)
 
 
-def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array, Array]:
-    """What each feature is like [N, T, F], and how often two of its rows share a bin [N, F]."""
+def _statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:
+    """What each feature is like [N, T, F]."""
     z, share, knots = reference.squashed, reference.share, reference.knots
     second, middle = weighted(ops, z * z, share), weighted(ops, z, share)
     alike = ops.total(knots * knots)
@@ -149,7 +140,7 @@ def _statistics(ops: Ops, reference: Reference, columns: Columns) -> tuple[Array
         one * (ops.log(columns.count) * 0.3),
         reference.missing + columns.two_sided,
     ]
-    return stacked(ops, [part * columns.used for part in parts]), alike
+    return stacked(ops, [part * columns.used for part in parts])
 
 
 def _hidden(ops: Ops, statistics: Array, reference: Reference, columns: Columns) -> Array:
@@ -238,22 +229,6 @@ def _nearest(ops: Ops, distance: Array, prepared: Prepared) -> list[Array]:
     mean = ops.total(near) / ops.minimum(reference.count, float(NEAREST))
     first = ops.sqrt(ops.minimum(ops.lowest(square, 2), FARTHEST_ROW) + 1e-6)
     return [ops.unsqueeze(ops.log(far + 0.01), 2) for far in (first, mean)]
-
-
-def _likeness(ops: Ops, prepared: Prepared, query: Query) -> list[Array]:
-    """How few of the values present are those of a row, by kernel mean, at the most like row, and beside what is
-    usual among the rows; each [N, Q, 1]."""
-    reference = prepared.reference
-    weight = ops.unsqueeze(prepared.likeness, 1) * query.present
-    total = ops.unsqueeze(ops.total(weight) + 1e-6, 2)
-    shares = ops.unsqueeze(weight, 2) @ query.same
-    unlike = 1.0 - ops.squeeze(shares, 2) / total
-    kernel = ops.exp(unlike * -LIKENESS)
-    rarity = 0.0 - ops.log(kernel @ ops.unsqueeze(reference.share, 2) + 1e-3)
-    absent = ops.unsqueeze((1.0 - reference.keep) * 2.0, 1)
-    nearest = ops.unsqueeze(ops.minimum(ops.lowest(unlike + absent, 2), 2.0) * 3.0, 2)
-    usual = ops.unsqueeze(ops.log(prepared.usual_likeness + 0.05), 2)
-    return [rarity, nearest, rarity + usual]
 
 
 def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> tuple[Array, Array]:

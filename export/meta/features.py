@@ -19,12 +19,13 @@ BINS = 8
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
 FARTHEST = 1e15
+MISSING = 1e38
 TINY = 1e-30
 HALF_WAY = 1.8
 LEAST_VARIANCE = 1e-3
 EXCESS = 0.25
 # Steps to the robust centre: half of how far a row may be to have a say, and the least variance.
-STEPS = ((1.5, 0.04), (2.0, 0.006), (2.0, 0.006))
+STEPS = ((1.5, 0.04), (2.0, 0.006))
 FARTHEST_UNIT = 1e4
 NARROWEST = 0.25  # the least scale, in mean absolute deviations
 # What lies below each edge between bins, half of what lies on it included.
@@ -49,6 +50,7 @@ class Reference:
     """Rows to compare with, and what is typical of them."""
 
     rows: Array  # [N, F, M], raw
+    ordered: Array  # [N, F, M], the same with MISSING where a value is missing
     label: Array  # [N, M]
     keep: Array  # [N, M], 1 for a row that counts: present, and no confirmed anomaly
     share: Array  # [N, M], keep / count
@@ -65,10 +67,10 @@ class Reference:
     spread: Array  # [N, F], standard deviation there
     squashed: Array  # [N, F, M]
     rank: Array  # [N, F, M]
-    bins: Array  # [N, F, BINS, M], how far each row fills each bin
+    bins: tuple[Array, ...]  # BINS times [N, F, M], how far each row fills each bin
     knots: Array  # [N, F, BINS + 1], share of the rows at each edge between bins
-    start: tuple[Array, Array]  # [N, F], the distribution function and its normal quantile below all bins
-    steps: tuple[Array, Array]  # [N, F, BINS], what each bin adds to them
+    start: Array  # [N, F], the rank below all bins
+    steps: Array  # [N, F, BINS], what each bin adds to it
     top: Array  # [N, F], the highest standing on the robust scale, at least 0
     bottom: Array  # [N, F], the lowest, at most 0
     usual_rarity: Array  # [N, F], of a row's value among the other rows, for categories
@@ -83,12 +85,10 @@ class Query:
     rank: Array  # with the excess
     beyond: Array  # [N, Q, 5, F], logs of how far above the highest row and below the lowest, how far above and below
     # the robust centre, on the robust scale, and of the plain z-score's size; 0 where missing
-    few_above: (
-        Array  # minus half the log of twice the share of the rows above, 0 for half of them; by the bins
-    )
+    few_above: Array  # minus half the log of twice the share of the rows above, 0 for half of them
     few_below: Array
     bins: Array  # [N, Q, F, BINS], how far a value fills each bin
-    same: Array  # [N, Q, F, M], 1 where a row has the very same value
+    differs: Array  # [N, Q, F, M], 0 where a row has the very same value, else 1
     rarity: Array  # minus the log of their share
 
 
@@ -131,10 +131,14 @@ def reference(
     place = _place(ops, y)
     bins = ops.ramps(place, BINS / 2, BINS)
     knots, start, steps = _histogram(ops, bins, share, count)
+    rank = ops.unsqueeze(start, 2)
+    for number, fill in enumerate(bins):
+        rank = fill * ops.part(steps, 2, number, number + 1) + rank
     kept = y * ops.unsqueeze(keep, 1)
     mean, spread = _moments(ops, kept, keep, present, constant, prior)
     return Reference(
         rows=rows,
+        ordered=value + (1.0 - known) * MISSING,
         label=label,
         keep=keep,
         share=share,
@@ -152,8 +156,7 @@ def reference(
         squashed=ops.tanh(
             (y - ops.unsqueeze(mean, 2)) * ops.unsqueeze(ops.reciprocal(spread * 4.0), 2) * known
         ),
-        rank=(ops.squeeze(ops.unsqueeze(steps[1], 2) @ bins, 2) + ops.unsqueeze(start[1], 2))
-        * ops.unsqueeze(varied, 2),
+        rank=rank * ops.unsqueeze(varied, 2),
         bins=bins,
         knots=knots,
         start=start,
@@ -183,30 +186,45 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     place, varied = _place(ops, y), ops.unsqueeze(reference.varied, 1)
     line = ops.unsqueeze(place * (BINS / 2) + BINS / 2, 3)
     bins = ops.clip(line - ops.constant(np.arange(BINS)), 0.0, 1.0)
-    standing, rank = (
-        ops.sum(bins * ops.unsqueeze(step, 1), 3) + ops.unsqueeze(start, 1)
-        for step, start in zip(reference.steps, reference.start, strict=True)
-    )
+    step, start = (ops.unsqueeze(part, 1) for part in (reference.steps, reference.start))
+    rank = ops.sum(bins * step, 3) + start
     share = ops.unsqueeze(ops.unsqueeze(reference.share, 1), 3)
-    same = ops.equal(ops.unsqueeze(reference.rows, 1), ops.unsqueeze(value, 3))
-    equal = ops.squeeze(same @ share, 3)
-    half = ops.unsqueeze(ops.reciprocal(reference.count) * 0.5, 1)
+    apart = ops.unsqueeze(reference.ordered, 1) - ops.unsqueeze(value, 3)
+    side = ops.sign(apart)
+    lead = ops.squeeze(side @ share, 3)
+    differs = ops.abs(side)
+    other = ops.squeeze(differs @ share, 3)
+    few_above, few_below = _tails(ops, lead, reference, columns)
     here = present * varied
     return Query(
         present=present,
         squashed=ops.tanh(z * 0.25) + excess * EXCESS,
         rank=rank * varied + excess,
         beyond=beyond,
-        few_above=_few(ops, 1.0 - standing + half) * here,
-        few_below=_few(ops, standing + half) * here * ops.unsqueeze(columns.two_sided, 1),
+        few_above=few_above * here,
+        few_below=few_below * here,
         bins=bins,
-        same=same,
-        rarity=_rarity(ops, equal, ops.unsqueeze(reference.count, 1)),
+        differs=differs,
+        rarity=_rarity(ops, ops.unsqueeze(reference.here, 1) - other, ops.unsqueeze(reference.count, 1)),
     )
 
 
-def _few(ops: Ops, share: Array) -> Array:
-    return ops.relu(ops.log(share * 2.0) * -0.5)
+def _tails(ops: Ops, lead: Array, reference: Reference, columns: Columns) -> tuple[Array, Array]:
+    """How few rows lie above and below a query, from the `lead` of the share above (or missing) over that below.
+
+    In a column whose low side is strange, above means below; one-sided columns have nothing below.
+    """
+    known = ops.unsqueeze(1.0 - reference.missing, 1)
+    half = ops.unsqueeze(ops.reciprocal(reference.count) * 0.5, 1)
+    under = (ops.unsqueeze(reference.here, 1) - lead) * 0.5
+    over = known - under
+    up, both = ops.unsqueeze(columns.sign * 0.5 + 0.5, 1), ops.unsqueeze(columns.two_sided, 1)
+    above = over * up + under * (1.0 - up)
+
+    def few(share: Array) -> Array:
+        return ops.relu(ops.log((share + half) * 2.0) * -0.5)
+
+    return few(above), few(known - above) * both
 
 
 def _robust_scale(
@@ -254,24 +272,23 @@ def _moments(
     return mean, ops.sqrt(square + LEAST_VARIANCE) + constant
 
 
+def filled(ops: Ops, bins: tuple[Array, ...], share: Array) -> Array:
+    """How far each bin is filled [N, F, BINS] by rows of which each has its `share` [N, M]."""
+    return ops.concat([ops.unsqueeze(weighted(ops, fill, share), 2) for fill in bins], 2)
+
+
 def at_knots(ops: Ops, filled: Array, axis: int) -> Array:
     """What lies at each edge between bins, of how far these are filled along the last axis, `axis`."""
     none = ops.part(filled, axis, 0, 1) * 0.0
     return ops.concat([none + 1.0, filled], axis) - ops.concat([filled, none], axis)
 
 
-def _histogram(
-    ops: Ops, bins: Array, share: Array, count: Array
-) -> tuple[Array, tuple[Array, Array], tuple[Array, Array]]:
-    """Of rows in the bins: knots [N, F, BINS + 1], and start [N, F] and steps [N, F, BINS] of the distribution
-    function and of its normal quantile."""
-    knots = at_knots(ops, ops.squeeze(bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3), 2)
-    standing = knots @ ops.constant(UNDER)
-    normal = _normal(ops, standing, ops.unsqueeze(count, 2))
-    lines = (standing, normal)
-    steps = [ops.part(line, 2, 1, BINS + 1) - ops.part(line, 2, 0, BINS) for line in lines]
-    start = [ops.squeeze(ops.part(line, 2, 0, 1), 2) for line in lines]
-    return knots, (start[0], start[1]), (steps[0], steps[1])
+def _histogram(ops: Ops, bins: tuple[Array, ...], share: Array, count: Array) -> tuple[Array, Array, Array]:
+    """Of rows in the bins: knots [N, F, BINS + 1], and start [N, F] and steps [N, F, BINS] of the normal quantile."""
+    knots = at_knots(ops, filled(ops, bins, share), 2)
+    line = _normal(ops, knots @ ops.constant(UNDER), ops.unsqueeze(count, 2))
+    steps = ops.part(line, 2, 1, BINS + 1) - ops.part(line, 2, 0, BINS)
+    return knots, ops.squeeze(ops.part(line, 2, 0, 1), 2), steps
 
 
 def _place(ops: Ops, y: Array) -> Array:

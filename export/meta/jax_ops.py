@@ -52,9 +52,8 @@ class JaxOps:
     def tent(self, x: Array, slope: float) -> Array:
         return jnp.clip(1 - x * slope, 0, 1)
 
-    def ramps(self, x: Array, slope: float, number: int) -> Array:
-        line = (x * slope + slope)[:, :, None]
-        return jnp.clip(line - jnp.arange(number, dtype=jnp.float32)[:, None], 0, 1)
+    def ramps(self, x: Array, slope: float, number: int) -> tuple[Array, ...]:
+        return tuple(jnp.clip(x * slope + slope - shift, 0, 1) for shift in range(number))
 
     def filled(self, x: Array) -> Array:
         return jnp.where(jnp.isnan(x), 0.0, x)

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from export.meta.detectors import RUNGS, Detected, Prepared
-from export.meta.features import Columns, Query, at_knots
+from export.meta.features import Columns, Query, at_knots, filled
 from export.meta.ops import Array, Ops, weighted
 from export.meta.ridge import CLASSIFIERS, classify, fit
 
@@ -111,10 +111,10 @@ def _density(ops: Ops, prepared: Prepared, query: Query, share: Array) -> Array:
     """For each feature [N, Q, F], log of how often the anomalies have values like the query's beside how often all
     rows have them; by the bins of the histogram."""
     reference = prepared.reference
-    filled = ops.squeeze(reference.bins @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3)
+    at_anomalies = at_knots(ops, filled(ops, reference.bins, share), 2)
     here = at_knots(ops, query.bins, 3)
     anomalous, usual = (
         ops.log(ops.total(here * ops.unsqueeze(knots, 1)) + LEAST_DENSITY)
-        for knots in (at_knots(ops, filled, 2), reference.knots)
+        for knots in (at_anomalies, reference.knots)
     )
     return (anomalous - usual) * query.present

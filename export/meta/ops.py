@@ -44,8 +44,8 @@ class Ops(Protocol):
     def tent(self, x: Array, slope: float) -> Array:
         """1 - `slope` x, cut to [0, 1]."""
 
-    def ramps(self, x: Array, slope: float, number: int) -> Array:
-        """[N, F, `number`, M] of x [N, F, M] in (-1, 1): the line x `slope` + `slope`, less k, cut to [0, 1]."""
+    def ramps(self, x: Array, slope: float, number: int) -> tuple[Array, ...]:
+        """`number` arrays like x in (-1, 1), the k-th the line x `slope` + `slope`, less k, cut to [0, 1]."""
 
     def filled(self, x: Array) -> Array:
         """`x` with 0 where it is missing (NaN)."""

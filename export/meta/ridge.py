@@ -81,7 +81,7 @@ def classify(ops: Ops, fitted: Fitted, query: Query, columns: Columns) -> Array:
         for value, rows in zip((query.squashed, query.rank), fitted.placed, strict=True)
     ]
     number = ops.unsqueeze(ops.unsqueeze(columns.number, 1), 3)
-    distances = _unlikeness(ops, apart) + ops.relu(1.0 - query.same - number)
+    distances = _unlikeness(ops, apart) + ops.relu(query.differs - number)
     known = ops.unsqueeze(ops.total(query.present) + TINY, 2)
     distance = ops.squeeze(ops.unsqueeze(query.present, 2) @ distances, 2) / known
     forms = _forms(ops, distance, fitted.usual)

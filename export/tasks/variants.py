@@ -10,23 +10,21 @@ from export.tasks.sets import TaskSet
 CODED_COLUMNS = 4
 ROWS = 400
 MOST_VALUES = 30
-FEWEST_ANOMALIES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How often tasks have what; shares of the tasks."""
 
-    priors: float = 0.3  # synthetic sets instead of real ones
+    priors: float = 0.2  # synthetic sets instead of real ones
     synthetic: float = 0.3  # real normal rows with synthetic anomalies
-    apart: float = 0.0  # real rows of one stretch of a column's values as the anomalies
     mixed: float = 0.35  # random sparse linear mixes of the columns
     missing: float = 0.08
     categories: float = 0.1
     directed: float = 0.08
-    contaminated: float = 0.15
+    contaminated: float = 0.1
     contamination: float = 0.15  # the highest share of anomalies in a contaminated context
-    spoilt_priors: float = 0.4  # of the synthetic sets, those whose contexts are contaminated
+    spoilt_priors: float = 0.2  # of the synthetic sets, those whose contexts are contaminated
     prior_contamination: float = 0.3  # and the highest share of anomalies in these
     entities: float = 0.5  # of the tasks with peers, those whose window belongs to an entity of its own kind
 
@@ -53,9 +51,7 @@ def draw_variant(sets: list[TaskSet], recipe: Recipe, columns: int, rng: np.rand
     if width > 1 and rng.random() < 0.4:
         chosen = chosen[: rng.integers(1, len(chosen) + 1)]
     parts = [rows[:, chosen] for rows in (train, normal, anomalous)]
-    if not prior and rng.random() < recipe.apart:
-        parts = _set_apart(parts, rng)
-    elif not prior and rng.random() < recipe.synthetic:
+    if not prior and rng.random() < recipe.synthetic:
         base = np.nan_to_num(parts[1])
         parts[2] = distort(rng, base, np.nan_to_num(parts[0]), rng.uniform(0.1, 0.9))
     if not prior and rng.random() < recipe.mixed:
@@ -80,21 +76,6 @@ def draw_variant(sets: list[TaskSet], recipe: Recipe, columns: int, rng: np.rand
 
 def _some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rows[rng.permutation(len(rows))[:ROWS]].astype(np.float64)
-
-
-def _set_apart(parts: list[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """The rows in one stretch of a column's values as the anomalies, all seen without that column."""
-    width = parts[0].shape[1]
-    column = int(rng.integers(width))
-    known = np.nan_to_num(parts[0][:, column])
-    middle = known[rng.integers(len(known))]
-    reach = np.quantile(np.abs(known - middle), rng.uniform(0.02, 0.25))
-    inside = [np.abs(np.nan_to_num(rows[:, column]) - middle) <= reach for rows in parts[:2]]
-    anomalous = np.concatenate([rows[here] for rows, here in zip(parts[:2], inside, strict=True)])
-    left = [rows[~here] for rows, here in zip(parts[:2], inside, strict=True)]
-    if width == 1 or len(anomalous) < FEWEST_ANOMALIES or min(map(len, left)) < FEWEST_ANOMALIES:
-        return parts
-    return [np.delete(rows, column, 1) for rows in (*left, anomalous)]
 
 
 def _mixed(parts: list[np.ndarray], columns: int, rng: np.random.Generator) -> list[np.ndarray]:
