@@ -28,7 +28,6 @@ LAYOUTS = (
     Layout(),
     Layout(),
     Layout(groups=4, rows=32, peers=128),
-    Layout(groups=3, contexts=2, columns=48),
 )
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=2, contexts=2, rows=16, peers=256))
 WARM_UP = 0.02  # share of the steps in which the rate rises
