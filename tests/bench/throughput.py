@@ -16,6 +16,7 @@ from tests.bench.worker import Worker
 from tests.bench.workload import card_events
 
 PARTITIONS = 4
+LEARNED = "onsight"
 LIMIT = 600.0  # seconds for one run of a yardstick
 
 
@@ -24,11 +25,16 @@ LIMIT = 600.0  # seconds for one run of a yardstick
 @click.option("--naive-events", default=30_000, help="Events of a run of the plain agent, which is slower.")
 @click.option("--keys", default=5_000, help="Cards.")
 @click.option("--repeats", default=3, help="Runs of each of the three, in turn.")
-@click.option("--artifact", default="knn", help="One in the package by its name, or a folder.")
+@click.option(
+    "--artifact",
+    default="knn",
+    help='One in the package by its name, "shipped": the learned one there, or a folder.',
+)
 @click.option("--threshold", default=0.999, help="Score over which the two yardsticks alert.")
 def command(events: int, naive_events: int, keys: int, repeats: int, artifact: str, threshold: float) -> None:
-    """Events a second and CPU an event: our worker, a plain Faust agent, a hand-written loop."""
-    folder = Path(artifact) if Path(artifact).is_dir() else shipped(artifact)
+    """Events a second and CPU an event: our worker, a hand-written loop, and a plain Faust agent with kNN."""
+    named = shipped(LEARNED if artifact == "shipped" else artifact)
+    folder = Path(artifact) if Path(artifact).is_dir() else named
     ours: list[dict[str, Any]] = []
     naive: list[dict[str, Any]] = []
     hand: list[dict[str, Any]] = []
@@ -36,13 +42,15 @@ def command(events: int, naive_events: int, keys: int, repeats: int, artifact: s
         source, alerts = kafka.topic("events", PARTITIONS), kafka.topic("alerts", PARTITIONS)
         fill(kafka.bootstrap, source, card_events(events, keys), events, "events into the topic")
         yardstick = ["--kafka", kafka.bootstrap, "--topic", source, "--alerts", alerts]
-        yardstick += ["--artifact", str(folder), "--threshold", str(threshold)]
+        yardstick += ["--threshold", str(threshold)]
         for repeat in range(repeats):
             say(f"run {repeat + 1} of {repeats}")
             ours.append(_worker(kafka, source, alerts, folder, repeat))
-            hand.append(_yardstick("handloop", [*yardstick, "--events", str(events)]))
+            alike = ["--artifact", str(folder), "--events", str(events)]
+            hand.append(_yardstick("handloop", [*yardstick, *alike]))
             group = f"bench-{kafka.run}-naive-{repeat}"
-            naive.append(_yardstick("naive", [*yardstick, "--events", str(naive_events), "--group", group]))
+            plain = ["--artifact", str(shipped("knn")), "--events", str(naive_events), "--group", group]
+            naive.append(_yardstick("naive", [*yardstick, *plain]))
     finish(_result(ours, naive, hand) | {"events": events, "keys": keys, "artifact": folder.name})
 
 
