@@ -8,6 +8,7 @@ from onnx import TensorProto
 from export.graph import Graph, Value
 from export.meta.ops import Array
 
+TILE = 4  # as the worker fills its batches up
 LOWEST = float(np.finfo(np.float32).min)
 
 
@@ -144,13 +145,19 @@ class OnnxOps:
         return graph.when(graph.op("Greater", peak, 0.0), then, otherwise)
 
     def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
+        """Filled up to a multiple of TILE by the first one again: the last bits would hang on the number else."""
         graph = self._graph
         peak = graph.op("Greater", graph.op("ReduceMax", flag, [-1], keepdims=0), 0.0)
         places = graph.op("NonZero", peak)
         flat, down = graph.squeeze(places, 0), self.transpose(places, (1, 0))
+        count = graph.op("Shape", flat)
+        lacking = graph.op("Mod", graph.op("Sub", [0], count), [TILE])
+        lacking = graph.op("Min", lacking, graph.op("Shape", flag, start=0, end=1) - count)
+        more = graph.op("Expand", graph.op("Slice", flat, [0], [1], [0]), lacking)
+        filled_up = graph.op("Concat", flat, more, axis=0)
         return (
-            lambda x: graph.op("Gather", x, flat, axis=0),
-            lambda x, like: graph.op("ScatterND", like * 0.0, down, x),
+            lambda x: graph.op("Gather", x, filled_up, axis=0),
+            lambda x, like: graph.op("ScatterND", like * 0.0, down, graph.op("Slice", x, [0], count, [0])),
         )
 
     def repeated(

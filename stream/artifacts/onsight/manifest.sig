@@ -1,1 +1,1 @@
-AGJw4diTBS2pxffCgabp3owfYB5OgAEni4llqoX5rPAYEfuMimScuZIpgzom5hNTndPr8qkoyBUG0FFNNhQYBw==
+BEdsWyKuytfZga525ZrQzcgumk22xqu94eZBACYZV9awMrf1nTYVKsfeFCXcEMkDO9KqHy40cZifv1dDGcawDw==
