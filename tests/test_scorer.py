@@ -37,6 +37,20 @@ def ask(scorer: Scorer, inputs: Inputs, events: np.ndarray, output: str = "score
     return (scorer.score if output == "score" else scorer.attribute)(inputs["query"][events], context, peers)
 
 
+@pytest.mark.parametrize("labels", [0, 1])
+def test_the_learned_model_scores_the_same_bits_in_any_batch(labels: int) -> None:
+    learned, rng = load_artifact(shipped("onsight")), np.random.default_rng(1)
+    for seed, (columns, rows, peers) in enumerate([(1, 8, 0), (3, 16, 37), (8, 64, 128)]):
+        inputs = draw_inputs(seed, events=48, rows=rows, peers=peers, columns=columns, missing=0.05)
+        for name in ("window_label", "peers_label"):
+            inputs[name] = inputs[name] * np.float32(labels)
+        scorer = Scorer(learned, inputs["category"], inputs["direction"], batch=64)
+        whole = ask(scorer, inputs, np.arange(48))
+        for number in (1, 5, 30, 41):
+            chosen = rng.permutation(48)[:number]
+            np.testing.assert_array_equal(ask(scorer, inputs, chosen), whole[chosen])
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
