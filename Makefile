@@ -12,6 +12,7 @@ CYCLONEDX := cyclonedx-bom==7.5.0
 
 export PIP_CACHE_DIR := $(CACHE)/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export MPLCONFIGDIR := $(CACHE)/matplotlib
 
 .PHONY: help demo test test-deploy lint bench artifact lock sbom clean
 .DEFAULT_GOAL := help

@@ -6,7 +6,7 @@ alerts of one entity still meet; whoever can list all entities can undo that: it
 attackers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -101,6 +101,11 @@ class Alert:
 
     def headers(self) -> list[tuple[str, bytes]]:
         return cloud_event(self.id, self.profile, CE_TYPE, self.time, self.entity)
+
+
+def is_alert(headers: Iterable[tuple[str, bytes]]) -> bool:
+    """Whether a record of the alerts topic is an alert, by its headers: notices go there, too."""
+    return ("ce_type", CE_TYPE.encode()) in headers
 
 
 def cloud_event(id: str, profile: str, type: str, time: float, subject: str) -> list[tuple[str, bytes]]:

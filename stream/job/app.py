@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import shutil
 from functools import partial
 from typing import Any, NoReturn
 
@@ -147,8 +146,6 @@ class Job:
         app.on_before_shutdown.connect(self._on_shutdown)
 
     async def _detect(self, stream: Any) -> None:
-        # Faust has made a data folder, which stays empty: gone by now, it does not outlive a killed process.
-        shutil.rmtree(self.app.conf.datadir, ignore_errors=True)
         await self.start_sink()
         fresh = True
         async for event in stream.events():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from stream.alerts import is_alert
 from stream.job.clients import admin_client, broker_error, client_arguments
 from stream.settings import Settings
 
@@ -87,7 +88,8 @@ class Watch:
                 self.progress.produced += len(records)
                 self._produced_at.update(((r.partition, r.offset), r.timestamp) for r in records)
             else:
-                self._waiting += [(orjson.loads(record.value), record.timestamp) for record in records]
+                alerts = (record for record in records if is_alert(record.headers))
+                self._waiting += [(orjson.loads(record.value), record.timestamp) for record in alerts]
         self._measure()
         self._ask_how_far()
         return self.progress

@@ -17,6 +17,7 @@ import click
 import numpy as np
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
+from stream.alerts import is_alert
 from tests.bench.cluster import Cluster, GaveUp, cluster
 from tests.bench.load import Load, fill
 from tests.bench.report import finish, say, spread
@@ -90,7 +91,7 @@ class _Group:
     def bodies(self) -> dict[str, Counter[bytes]]:
         """How often each body of an alert came, by its id."""
         found: dict[str, Counter[bytes]] = defaultdict(Counter)
-        for message in self.kafka.read(self.alerts):
+        for message in filter(lambda message: is_alert(message.headers()), self.kafka.read(self.alerts)):
             found[dict(message.headers())["ce_id"].decode()][message.value()] += 1
         return found
 

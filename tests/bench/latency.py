@@ -13,6 +13,7 @@ import click
 import numpy as np
 import orjson
 
+from stream.alerts import is_alert
 from tests.bench.cluster import Cluster, cluster
 from tests.bench.load import Load, fill
 from tests.bench.report import finish, say
@@ -130,7 +131,7 @@ def _latencies(kafka: Cluster, source: str, alerts: str) -> tuple[np.ndarray, np
     say("matching alerts to events")
     produced = {(m.partition(), m.offset()): m.timestamp()[1] for m in kafka.read(source)}
     pairs = []
-    for message in kafka.read(alerts):
+    for message in filter(lambda message: is_alert(message.headers()), kafka.read(alerts)):
         event = orjson.loads(message.value())["source"]
         pairs.append((produced[event["partition"], event["offset"]], message.timestamp()[1]))
     at = np.array(pairs, np.float64).reshape(-1, 2)
