@@ -97,6 +97,7 @@ class Deployment:
             **settings,
         }
         self.environment = {f"ONSIGHT_{key.upper()}": str(value) for key, value in named.items()}
+        self.environment["TMPDIR"] = str(profile.parent)  # what a worker leaves that is killed as it starts
 
     def start(self, instance: str = "one", *, sabotage: str = "", **settings: object) -> Worker:
         """Start a worker under the name of a static group member, or as any member where that is empty."""
