@@ -30,7 +30,10 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 
 
 class Worker:
-    """One `onsight worker`, its standard error in a file. `sabotage` is Python that its process runs first."""
+    """One `onsight worker`, its standard error in a file. `sabotage` is Python that its process runs first.
+
+    What it leaves in the temporary folder when it is killed as it starts lies beside the log.
+    """
 
     def __init__(self, environment: Mapping[str, str], log: Path, sabotage: str = "") -> None:
         self._log = log
@@ -38,7 +41,7 @@ class Worker:
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 [*(command if sabotage else [ONSIGHT]), "worker"],
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, "TMPDIR": str(log.parent)},
                 stdout=file,
                 stderr=file,
             )
@@ -97,7 +100,6 @@ class Deployment:
             **settings,
         }
         self.environment = {f"ONSIGHT_{key.upper()}": str(value) for key, value in named.items()}
-        self.environment["TMPDIR"] = str(profile.parent)  # what a worker leaves that is killed as it starts
 
     def start(self, instance: str = "one", *, sabotage: str = "", **settings: object) -> Worker:
         """Start a worker under the name of a static group member, or as any member where that is empty."""

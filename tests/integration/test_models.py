@@ -208,17 +208,13 @@ def test_a_trial_its_report_and_what_comes_after(kafka: str, stream: Stream) -> 
     stream.send(0.3)
     stream.publish_own(shipped("onsight"), "--shadow")
     stream.await_models(OWN, OTHER)
-    before = {(body["source"]["partition"], body["source"]["offset"]) for body in stream.alerts()}
-    stream.send(0.9)
-    sent = [
-        body
-        for body in stream.alerts()
-        if (body["source"]["partition"], body["source"]["offset"]) not in before
-    ]
+    before = {place(body) for body in stream.alerts()}
+    stream.send(0.6)
+    sent = sorted((body for body in stream.alerts() if place(body) not in before), key=place)
     assert {body["model"]["digest"] for body in sent} == {OWN}, "the shadow's alerts are not sent"
     judge(kafka, stream, sent[0], "confirmed")
     judge(kafka, stream, sent[1], "dismissed")
-    report = wait_for(lambda: found(stream, events=round(0.6 * COUNT)), "the whole report")
+    report = wait_for(lambda: found(stream, events=round(0.3 * COUNT)), "the whole report")
     assert (report["live"], report["shadow"], report["partitions"]) == (OWN, OTHER, 4)
     assert report["both"] + report["dropped"] == len(sent)
     assert report["added"] == sum(report["entities"]["added"].values()) > 0
@@ -230,6 +226,10 @@ def test_a_trial_its_report_and_what_comes_after(kafka: str, stream: Stream) -> 
     assert {tuple(turns(models)) for models in stream.digests().values()} == {(OWN, OTHER)}
     assert stream.onsight("rollback")["live"] is None
     stream.await_models(OWN)
+
+
+def place(alert: dict[str, Any]) -> tuple[int, int]:
+    return alert["source"]["partition"], alert["source"]["offset"]
 
 
 def found(stream: Stream, events: int) -> dict[str, Any] | None:
