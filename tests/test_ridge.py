@@ -4,9 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from export.meta.features import Columns, Query, Reference, columns, query, reference
+from export.meta.columns import Columns, columns
 from export.meta.jax_ops import JaxOps
 from export.meta.parameters import SIZES, initial
+from export.meta.query import Query, query
+from export.meta.reference import Reference, reference
 from export.meta.ridge import CLASSIFIERS, FORMS, INTERPLAY, RIDGES, classify, fit
 
 STRONG = 1.0  # a ridge at which the few steps reach the solution

@@ -2,17 +2,21 @@
 
 How much each is trusted hangs on the numbers of verdicts alone; a network with more to see did worse on other sets.
 
-The result is a change of the score that is exactly 0 where a reference has no verdicts. Shapes as in `features`.
+The result is a change of the score that is exactly 0 where a reference has no verdicts. Shapes as in `export.meta`.
 """
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
-from export.meta.detectors import RUNGS, Detected, Prepared
-from export.meta.features import Columns, Query, at_knots, filled
+from export.meta.columns import Columns
+from export.meta.detectors import Detected
+from export.meta.histogram import at_knots, filled
 from export.meta.ops import Array, Ops, weighted
+from export.meta.prepared import Prepared
+from export.meta.query import Query
 from export.meta.ridge import CLASSIFIERS, classify, fit
+from export.meta.space import RUNGS
 
 EVIDENCE = CLASSIFIERS + 3 * RUNGS + 4
 SIZES = 2
@@ -111,10 +115,10 @@ def _density(ops: Ops, prepared: Prepared, query: Query, share: Array) -> Array:
     """For each feature [N, Q, F], log of how often the anomalies have values like the query's beside how often all
     rows have them; by the bins of the histogram."""
     reference = prepared.reference
-    at_anomalies = at_knots(ops, filled(ops, reference.bins, share), 2)
+    at_anomalies = at_knots(ops, filled(ops, reference.histogram.bins, share), 2)
     here = at_knots(ops, query.bins, 3)
     anomalous, usual = (
         ops.log(ops.total(here * ops.unsqueeze(knots, 1)) + LEAST_DENSITY)
-        for knots in (at_anomalies, reference.knots)
+        for knots in (at_anomalies, reference.histogram.knots)
     )
     return (anomalous - usual) * query.present

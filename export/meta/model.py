@@ -8,10 +8,13 @@ the mixture's result, and nothing where there are none.
 
 from dataclasses import dataclass
 
-from export.meta.detectors import Prepared, detect, prepare
-from export.meta.features import Columns, columns, query, reference
+from export.meta.columns import Columns, columns
+from export.meta.detectors import detect
 from export.meta.labels import label_change
 from export.meta.ops import Array, Ops
+from export.meta.prepared import Prepared, prepare
+from export.meta.query import query
+from export.meta.reference import reference
 
 PEER_ROWS = 8.0
 

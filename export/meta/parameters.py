@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from export.meta.detectors import CELLS, CONTEXT, DETECTORS, POOLED_CELLS, RUNGS, STATISTICS, WEIGHTS
-from export.meta.features import BINS
+from export.meta.cells import CELLS, POOLED_CELLS
+from export.meta.detectors import DETECTORS
+from export.meta.histogram import BINS
 from export.meta.labels import EVIDENCE
 from export.meta.labels import SIZES as LABEL_SIZES
+from export.meta.prepared import CONTEXT, WEIGHTS
 from export.meta.ridge import CLASSIFIERS, FORMS, RIDGES
+from export.meta.space import RUNGS
+from export.meta.statistics import STATISTICS
 
 Parameters = dict[str, np.ndarray]
 FIXED = ("context_mean", "context_spread")

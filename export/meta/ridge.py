@@ -5,13 +5,15 @@ the trees of a random forest share (Balog and others, UAI 2016, https://arxiv.or
 whether values are equal. One kernel is their mean over the features, another sees them act together. The weighted
 least squares are solved by a fixed number of steps. Nothing here needs training, and hardly anything is trained.
 
-Shapes as in `features`.
+Shapes as in `export.meta`.
 """
 
 from dataclasses import dataclass
 
-from export.meta.features import EXCESS, Columns, Query, Reference
+from export.meta.columns import Columns
 from export.meta.ops import Array, Ops, weighted
+from export.meta.query import EXCESS, Query
+from export.meta.reference import Reference
 
 STEPS = 16
 RIDGES = (0.03, 0.09)  # first values: sharp, and for labels that contradict each other
