@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from export.commands import collect, evaluate, explain, publish, train
+from export.commands import collect, evaluate, explain, publish, reference, train
 from stream.errors import OnsightError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def cli() -> None:
     onsight-export verify FOLDER         hold any artifact against the whole contract
     onsight-export evaluate FOLDER --data SETS    measure it beside others
     onsight-export explain FOLDER --data SET      show that its attributions are true
+    onsight-export reference FOLDER --profile P --input F --out FOLDER    tell it how a stream usually is
     onsight-export publish FOLDER --profile P     put it on the models topic, for running workers
     """
 
@@ -36,6 +37,7 @@ cli.add_command(train.command)
 cli.add_command(evaluate.command)
 cli.add_command(explain.command)
 cli.add_command(publish.command)
+cli.add_command(reference.command)
 
 
 @cli.command()

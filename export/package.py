@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,22 @@ def write_artifact(
         recipe=dict(recipe),
         sources=tuple(sources),
     )
-    content[MANIFEST] = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    content[SIGNATURE] = base64.b64encode(key.sign(content[MANIFEST])) + b"\n"
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, data in content.items():
-        (folder / file).write_bytes(data)
+    write_signed(folder, manifest, content, key)
     return manifest
+
+
+def write_signed(
+    folder: Path, manifest: Manifest, content: Mapping[str, bytes], key: Ed25519PrivateKey
+) -> None:
+    """Write an artifact of these files, its manifest and the signature over it."""
+    said = {field.name: getattr(manifest, field.name) for field in fields(manifest)}
+    if not manifest.drift:
+        del said["drift"]
+    signed = orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    signature = base64.b64encode(key.sign(signed)) + b"\n"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, data in {**content, MANIFEST: signed, SIGNATURE: signature}.items():
+        (folder / file).write_bytes(data)
 
 
 def make_keys(folder: Path) -> tuple[Path, Path]:

@@ -10,7 +10,7 @@ import hashlib
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,9 @@ class Manifest:
     files: Mapping[str, str]
     recipe: Mapping[str, object]
     sources: Sequence[str]
+    drift: Mapping[str, object] = field(
+        default_factory=dict
+    )  # by profile, see drift_reference; not always there
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,25 @@ values have one of their own. Population stability index: Siddiqi, "Credit Risk 
 Kolmogorov-Smirnov distance of two samples: Smirnov, 1948, on the quantiles, so it may be up to 1/40 too small.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 FINE, COARSE = 40, 10  # bins for the distance and for the index, without that of missing values
 BINS = FINE + 1
 _GROUP = FINE // COARSE
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """One column of a reference: its bins, and how many values are in each.
+
+    edges: float32 [FINE - 1], as in `Bins`; counts: uint16 [BINS]
+    """
+
+    edges: NDArray[np.float32]
+    counts: NDArray[np.uint16]
 
 
 class Bins:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stream.alerts import Alert
-from stream.drift import Shift
+from stream.drift_monitor import Shift
 
 
 @dataclass(frozen=True, slots=True)

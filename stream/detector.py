@@ -18,7 +18,9 @@ from stream.alerting import Alerting, Scene
 from stream.alerts import Source
 from stream.context import Peers
 from stream.decisions import Decisions, joined
-from stream.drift import Drift, Shift
+from stream.drift import Drift
+from stream.drift_monitor import Shift
+from stream.drift_reference import Reference, reference_for
 from stream.epochs import EPOCH, by_epoch
 from stream.errors import StateError
 from stream.events import EventBatch
@@ -106,7 +108,7 @@ class Detector:
         self.chosen.choose(now, self.offset)
         if before is not None and before[0] != now[0]:
             self.policy.adopt(self.shadow.policy if before[1] == now[0] else None)
-            self.drift.new_model()
+            self.drift.new_model(self._reference())
         if before is not None and before[1] is not None and before[1] != now[1]:
             self.shadow.begin()
 
@@ -120,6 +122,8 @@ class Detector:
         """Score events of one epoch."""
         shifts: tuple[Shift, ...] = ()
         if epoch > self._epoch:
+            if self._epoch < 0:
+                self.drift.new_model(self._reference())
             shifts = self._close_epoch()
             self._epoch = epoch
         at = self.windows.place(batch.entity, batch.offset)
@@ -153,6 +157,11 @@ class Detector:
         self.policy.close_epoch()
         self.shadow.close_epoch()
         return self.drift.close_epoch()
+
+    def _reference(self) -> Reference | None:
+        """What the live model's manifest says of this profile's usual values."""
+        artifact = self.scorer.artifact
+        return reference_for(self.profile, artifact.manifest.drift, artifact.source)
 
     def _precision(self, alerting: Alerting, scene: Scene) -> Precision:
         judged = self.feedback.labelled

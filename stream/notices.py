@@ -10,7 +10,7 @@ from hashlib import sha256
 import orjson
 
 from stream.alerts import Source, cloud_event, rfc3339
-from stream.drift import Shift
+from stream.drift_monitor import Shift
 
 # The JSON Schemas of their bodies: model-refused.schema.json, drift.schema.json.
 REFUSED = "dev.onsight.model-refused.v1"

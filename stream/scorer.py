@@ -60,7 +60,7 @@ class Scorer:
     ) -> None:
         self.digest = artifact.digest
         self.name, self.version = artifact.manifest.name, artifact.manifest.version
-        self._artifact = artifact
+        self.artifact = artifact
         self._category = np.asarray(category, np.float32)
         self._direction = np.asarray(direction, np.float32)
         self._batch = max(TILE, batch // TILE * TILE)
@@ -74,7 +74,7 @@ class Scorer:
 
         Raises ContractError if a golden score or attribution is off by more than 1e-5.
         """
-        for case in self._artifact.golden:
+        for case in self.artifact.golden:
             self._check_golden(case)
         columns = len(self._category)
         zeros = np.zeros((self._batch, rows, columns), np.float32)
@@ -125,7 +125,7 @@ class Scorer:
             error = float(np.abs(seen - expected).max()) if seen.shape == expected.shape else float("inf")
             if not error <= TOLERANCE:
                 raise ContractError(
-                    f"{self._artifact.source}: {output} of golden case {case.name!r} differs by {error:.2g} "
+                    f"{self.artifact.source}: {output} of golden case {case.name!r} differs by {error:.2g} "
                     f"from the recorded one; at most {TOLERANCE:g} is accepted."
                 )
 

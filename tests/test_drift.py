@@ -1,18 +1,23 @@
 """Drift: quiet while nothing changes, one episode for a shift, and the same after a crash, however events come."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from card_stream import profile
+from card_stream import PROFILE, profile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.bins import BINS, FINE, Bins, distance, stability_index
-from stream.drift import LASTING, REFERENCE, SCORE, WINDOW, Drift, Shift
+from stream.bins import BINS, FINE, Bins, Histogram, distance, stability_index
+from stream.drift import SCORE, Drift
+from stream.drift_monitor import LASTING, REFERENCE, WINDOW, Shift
+from stream.drift_reference import Reference, written
+from stream.drift_reference import told as told_columns
 from stream.epochs import EPOCH
 from stream.errors import StateError
+from stream.profile import parse
 
 FIRST = 8 * (REFERENCE + 2 * EPOCH)  # offsets in which the reference is made
 SPAN = 8 * (WINDOW + EPOCH)  # and a window
@@ -47,6 +52,17 @@ class Stream:
                 begun += drift.close_epoch()
             drift.on_batch(self.rows[first:last], self.score[first:last], np.arange(first, last))
         return begun
+
+
+@cache
+def usual() -> Reference:
+    """The reference that a long stream like the tests' gives."""
+    stream, columns = Stream(20_000, seed=2), told_columns(profile())
+    bins = Bins.of(stream.rows[:, columns], profile().category[columns] > 0)
+    scores = Bins.of(stream.score[:, None], np.zeros(1, bool))
+    counts = bins.count(stream.rows[:, columns]), scores.count(stream.score[:, None])
+    features = [Histogram(*column) for column in zip(bins.edges, counts[0], strict=True)]
+    return written(profile(), features, Histogram(scores.edges[0], counts[1][0]))
 
 
 def told(drift: Drift) -> dict[str, tuple[float, float, bool]]:
@@ -110,21 +126,62 @@ def test_another_model_begins_the_scores_anew_and_leaves_the_features() -> None:
     drift, stream = Drift(profile()), Stream(2 * FIRST + 3 * SPAN)
     stream.feed(drift, 0, FIRST + SPAN)
     stream.score[FIRST + SPAN :] **= 4
-    drift.new_model()
+    drift.new_model(None)
     assert np.isnan(told(drift)[SCORE][0]) and not np.isnan(told(drift)["amount"][0])
     assert stream.feed(drift, FIRST + SPAN, len(stream.score)) == []
     assert told(drift)[SCORE][0] < 0.1
 
 
-@settings(max_examples=8, deadline=None)
+def test_a_reference_that_is_given_counts_from_the_first_event_on() -> None:
+    drift, stream = Drift(profile()), Stream(4 * SPAN)
+    drift.new_model(usual())
+    assert stream.feed(drift, 0, len(stream.score)) == []
+    assert all(psi < 0.1 for psi, _, _ in told(drift).values())
+    drift, stream = Drift(profile()), Stream(4 * SPAN)
+    drift.new_model(usual())
+    stream.rows[:, AMOUNT] += 2
+    stream.rows[:, COUNTRY] = 77
+    stream.score **= 4
+    shifts = stream.feed(drift, 0, len(stream.score))
+    assert sorted(shift.name for shift in shifts) == ["amount", "country", SCORE]
+
+
+def test_a_model_without_a_reference_leaves_that_of_the_features() -> None:
+    drift, stream = Drift(profile()), Stream(4 * SPAN)
+    drift.new_model(usual())
+    drift.new_model(None)
+    stream.rows[:, AMOUNT] += 2
+    stream.score **= 4
+    assert [shift.name for shift in stream.feed(drift, 0, len(stream.score))] == ["amount"]
+
+
+def test_what_is_masked_is_held_against_its_own_beginning() -> None:
+    masked = parse(PROFILE.replace("transform: log1p, unit: EUR", "transform: log1p, mask: true"), "m.yaml")
+    features = {name: column for name, column in usual().features.items() if name != "amount"}
+    reference = usual().model_copy(update={"features": features})
+    drift, stream = Drift(masked), Stream(FIRST + 6 * SPAN)
+    drift.new_model(reference)
+    stream.rows[:, AMOUNT] += 2
+    assert stream.feed(drift, 0, FIRST + SPAN) == []
+    stream.rows[:, AMOUNT] -= 2
+    assert [shift.name for shift in stream.feed(drift, FIRST + SPAN, len(stream.score))] == ["amount"]
+
+
+@settings(max_examples=12, deadline=None)
 @given(
     crash=st.integers(1, FIRST + 5 * SPAN - 1),
     cuts=st.lists(st.integers(1, FIRST + 5 * SPAN - 1), max_size=9),
+    given_one=st.booleans(),
 )
-def test_neither_batches_nor_a_crash_change_what_is_found(crash: int, cuts: list[int]) -> None:
+def test_neither_batches_nor_a_crash_change_what_is_found(
+    crash: int, cuts: list[int], given_one: bool
+) -> None:
     stream = Stream(FIRST + 5 * SPAN)
     stream.rows[FIRST + SPAN :, AMOUNT] += 2
     undisturbed, drift, log = Drift(profile()), Drift(profile()), {}
+    if given_one:
+        undisturbed.new_model(usual())
+        drift.new_model(usual())
     expected = stream.feed(undisturbed, 0, len(stream.score))
     begun: list[Shift] = []
     for start, stop in pairwise(sorted({0, crash, *(cut for cut in cuts if cut < crash)})):

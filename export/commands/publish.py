@@ -28,17 +28,20 @@ def command(
     Example:  onsight-export publish /tmp/model --profile card --shadow
     """
     from stream.artifact import open_artifact, read_folder, read_public_key
+    from stream.drift_reference import reference_for
     from stream.job.model_topic import change_roles, read_log
     from stream.model_log import describe
     from stream.profile import load
     from stream.settings import load_settings
 
     settings = load_settings(file, kafka=kafka, profile=profile)
-    name = load(settings.profile).name
+    described = load(settings.profile)
     files = read_folder(artifact)
     trusted = None if key is None else [read_public_key(key)]
-    model = describe(open_artifact(files, str(artifact), trusted=trusted), files)
-    log = read_log(settings, name)
+    opened = open_artifact(files, str(artifact), trusted=trusted)
+    reference_for(described, opened.manifest.drift, opened.source)
+    model = describe(opened, files)
+    log = read_log(settings, described.name)
     roles = log.roles.try_out(model) if shadow else log.roles.publish(model)
     change_roles(settings, log, roles, log.parts_of(model, files))
-    click.echo(f"{model.digest} is {'in the shadow' if shadow else 'live'} for profile {name}")
+    click.echo(f"{model.digest} is {'in the shadow' if shadow else 'live'} for profile {described.name}")

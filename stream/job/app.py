@@ -12,6 +12,7 @@ from faust.types import TP
 from stream.alerts import Source
 from stream.artifact import Artifact, load_artifact, shipped, trusted_keys
 from stream.detector import Detector
+from stream.drift_reference import reference_for
 from stream.events import Decoder, Limits
 from stream.job.clients import client_arguments
 from stream.job.connection import partition_count
@@ -104,8 +105,9 @@ class Job:
         return store
 
     def _scorer(self, artifact: Artifact) -> Scorer:
-        """The model of an artifact, its golden scores compared, ready for the first event."""
+        """The model of an artifact, its golden scores compared, ready for the first event. Raises ArtifactError."""
         profile = self.profile
+        reference_for(profile, artifact.manifest.drift, artifact.source)
         scorer = Scorer(artifact, profile.category, profile.direction, threads=self.settings.threads)
         scorer.warm_up(profile.window, profile.peers)
         return scorer

@@ -17,7 +17,7 @@ import numpy as np
 from stream.alerts import Alert
 from stream.decisions import Decisions
 from stream.detector import Detector
-from stream.drift import Shift
+from stream.drift_monitor import Shift
 from stream.events import Decoder, Reject
 from stream.job.sink import Acknowledgement, Sink
 from stream.job.stages import Stages, Stopwatch
