@@ -1,10 +1,17 @@
 """Fixtures that every test may use: `kafka`, a real broker, and `topic`, which makes topics on it."""
 
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Let what the tests start hear SIGINT, which a shell makes its background jobs ignore."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
