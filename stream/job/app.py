@@ -1,9 +1,8 @@
-"""The worker: a Faust app with its agents and one table, how it releases offsets, and how it ends."""
+"""The worker: a Faust app with its agents and its table of state, put together from the settings; and how it ends."""
 
 import asyncio
 import logging
 import os
-from functools import partial
 from typing import Any, NoReturn
 
 import orjson
@@ -15,6 +14,7 @@ from stream.detector import Detector
 from stream.drift_reference import reference_for
 from stream.events import Decoder, Limits
 from stream.job.clients import client_arguments
+from stream.job.commits import Commits
 from stream.job.connection import partition_count
 from stream.job.faust_app import faust_app
 from stream.job.model_feed import ModelFeed
@@ -29,17 +29,13 @@ from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.job.telling import Telling
 from stream.job.traces import spans
-from stream.job.verdicts import read_verdicts
-from stream.known_verdicts import KnownVerdicts
-from stream.precision import Precision
+from stream.job.verdict_feed import VerdictFeed
 from stream.profile import load
 from stream.scorer import Scorer
 from stream.settings import Settings
 
 log = logging.getLogger("onsight")
 
-RELEASE_EVERY = 1.0  # seconds between commits
-HEAR_EVERY = 0.1  # seconds between looks for verdicts: applying some costs a partition two writes
 LOOK_EVERY = 10.0  # seconds between looks for entities in two partitions
 RECOVERY_RUNS = 8  # runs of changelog records held before they are applied; 1 means something else to Faust
 # Only closed segments are compacted: small ones keep what a restart must read near the size of the state itself.
@@ -92,10 +88,8 @@ class Job:
             recovery_buffer_size=RECOVERY_RUNS,
             extra_topic_configs=CHANGELOG,
         )
-        self.known, self.precision = KnownVerdicts(), Precision()
-        ears, bad = (self.known.hear, self.precision.hear), partial(self.stages.count, "bad_verdicts")
-        read_verdicts(self.app, settings.verdicts_topic, ears, bad, self.fail)
-        self._released: dict[TP, int] = {}
+        self.verdicts = VerdictFeed(self)
+        self.commits = Commits(self)
         self._connect()
         feed.start()
 
@@ -103,6 +97,11 @@ class Job:
     def store(self) -> PartitionStore:
         store: PartitionStore = self.table.data
         return store
+
+    def served(self) -> list[tuple[int, Partition]]:
+        """The source partitions that this worker serves, by number; those that it is a standby for are left out."""
+        ours = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.topic}
+        return [(number, held) for number, held in self.store.partitions.items() if number in ours]
 
     def _scorer(self, artifact: Artifact) -> Scorer:
         """The model of an artifact, its golden scores compared, ready for the first event. Raises ArtifactError."""
@@ -139,9 +138,9 @@ class Job:
         app.agent(source, name="detect")(self._detect)
         if route:
             app.agent(app.topic(self.settings.input_topic, acks=False), name="route")(self._route)
-        app.task(self._release_regularly)
+        app.task(self.commits.run)
         app.task(self._look_for_strays)
-        app.task(self._hear_regularly)
+        app.task(self.verdicts.run)
         app.task(Telling(self).run)
         app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
@@ -177,28 +176,6 @@ class Job:
             except Exception as error:
                 self.fail(error)
 
-    async def _release_regularly(self) -> None:
-        while not self.app.should_stop:
-            await asyncio.sleep(RELEASE_EVERY)
-            if not self.app.rebalancing:
-                await self.release()
-
-    async def _hear_regularly(self) -> None:
-        await self.start_sink()
-        while not self.app.should_stop:
-            await asyncio.sleep(HEAR_EVERY)
-            if self.pulse.ready:
-                try:
-                    await self._hear()
-                except Exception as error:
-                    self.fail(error)
-
-    async def _hear(self) -> None:
-        """Have every partition that this worker serves apply the verdicts that it does not know yet."""
-        ours = {tp.partition for tp in self.app.consumer.assignment() if tp.topic == self.topic}
-        held = [partition for number, partition in self.store.partitions.items() if number in ours]
-        await asyncio.gather(*(partition.hear(self.known) for partition in held))
-
     async def _look_for_strays(self) -> None:
         while not self.app.should_stop:
             await asyncio.sleep(LOOK_EVERY)
@@ -233,20 +210,6 @@ class Job:
             "done: %s", orjson.dumps(self.stages.summary()).decode(), extra={"summary": self.stages.summary()}
         )
 
-    async def release(self) -> None:
-        """Commit the offsets whose alerts and state are acknowledged, and those of the events sent on."""
-        offsets = {TP(self.settings.input_topic, number): at for number, at in self.router.released.items()}
-        for number, partition in self.store.partitions.items():
-            if partition.released is not None:
-                offsets[TP(self.topic, number)] = partition.released
-        ours = (
-            self.app.consumer.assignment()
-        )  # a standby's state stands at an offset too, but is not ours to commit
-        fresh = {tp: at for tp, at in offsets.items() if tp in ours and self._released.get(tp) != at}
-        if fresh:
-            await self.app.consumer.release(fresh)
-            self._released.update(fresh)
-
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Feel the pulse of the loop from its first turn on: Faust starts its tasks after the recovery."""
 
@@ -259,7 +222,7 @@ class Job:
     async def drain(self) -> None:
         """Write and release all that has been scored: before a partition goes, and at the end."""
         await self.store.drain()
-        await self.release()
+        await self.commits.commit()
 
     def fail(self, error: BaseException) -> None:
         """End the process: state and offsets are in Kafka, and a restart goes on from there."""

@@ -40,9 +40,8 @@ class Telling:
             refusals.popleft()
 
     async def _tell_trials(self) -> None:
-        ours = {tp.partition for tp in self._job.app.consumer.assignment() if tp.topic == self._job.topic}
-        for number, partition in list(self._job.store.partitions.items()):
-            if number in ours and (news := self._news(number, partition)):
+        for number, partition in self._job.served():
+            if news := self._news(number, partition):
                 await self._trials.maybe_declare()
                 await (await self._job.sink.trial(self._trials.get_topic_name(), number, news))
 

@@ -27,13 +27,13 @@ def verdict_metrics(job: "Job") -> Iterator[Metric]:
     bad = sum(job.stages.counted("bad_verdicts").values())
     yield CounterMetricFamily("onsight_bad_verdicts", "Records that are no verdicts.", value=bad)
     held = [partition.detector for partition in list(job.store.partitions.values())]
-    waiting = sum(len(job.known.since(detector.feedback.heard)) for detector in held)
+    waiting = sum(len(job.verdicts.known.since(detector.feedback.heard)) for detector in held)
     yield GaugeMetricFamily(
         "onsight_verdicts_waiting", "Verdicts that partitions have still to apply.", value=waiting
     )
-    yield GaugeMetricFamily("onsight_verdicts_known", "Verdicts read.", value=len(job.known))
+    yield GaugeMetricFamily("onsight_verdicts_known", "Verdicts read.", value=len(job.verdicts.known))
     profile = job.profile.name
-    precision = job.precision.since(time.time() - DAY)
+    precision = job.verdicts.precision.since(time.time() - DAY)
     right = GaugeMetricFamily(
         "onsight_precision_ratio", "Confirmed of the last day's verdicts on alerts.", labels=["profile"]
     )
