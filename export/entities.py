@@ -12,7 +12,8 @@ import numpy as np
 from export.evaluate import plain_inputs
 from export.metrics import auroc, standard_error
 from export.rivals import knn
-from export.tasks.batches import Layout, draw_batch
+from export.tasks.batches import draw_batch
+from export.tasks.contexts import Layout
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 

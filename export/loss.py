@@ -9,7 +9,8 @@ import numpy as np
 
 from export.meta.apply import batch_strangeness, calibrated_knn
 from export.meta.ops import Array
-from export.tasks.batches import Batch, Layout
+from export.tasks.batches import Batch
+from export.tasks.contexts import Layout
 
 HEAT = 4.0  # with labels, pairs are told apart by so much more; otherwise the zero-shot score would outweigh them
 

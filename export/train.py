@@ -20,7 +20,8 @@ from export.loss import Weights, label_loss, zero_shot_loss
 from export.meta.apply import window_statistics
 from export.meta.ops import Array
 from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial
-from export.tasks.batches import Batch, Layout, Replayed, draw_batch
+from export.tasks.batches import Batch, draw_batch
+from export.tasks.contexts import Layout, Replayed
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 

@@ -24,7 +24,8 @@ from export.experience.store import Store
 from export.meta.build import build
 from export.meta.parameters import Parameters
 from export.metrics import auroc
-from export.tasks.batches import Layout, Replayed, draw_batch
+from export.tasks.batches import draw_batch
+from export.tasks.contexts import Layout, Replayed
 from export.tasks.replay import Replay, replay_of
 from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe

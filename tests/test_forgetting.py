@@ -12,7 +12,7 @@ from export import train as training
 from export.cli import cli
 from export.meta.kept import kept
 from export.package import make_keys
-from export.tasks.batches import Layout
+from export.tasks.contexts import Layout
 from export.train import Plan
 from stream.artifact import load_artifact, read_public_key
 from tests.forgetting import forgetting, old_tasks

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from export.cli import cli
 from export.experience.columns import Column
 from export.experience.read import Experience
-from export.tasks.batches import Batch, Layout, draw_batch
+from export.tasks.batches import Batch, draw_batch
+from export.tasks.contexts import Layout
 from export.tasks.replay import Replay, replay_of
 from export.tasks.variants import Recipe
 from stream.errors import InputError

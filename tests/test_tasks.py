@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.tasks.batches import Layout, draw_batch
+from export.tasks.batches import draw_batch
+from export.tasks.contexts import Layout
 from export.tasks.priors import draw_set
 from export.tasks.sets import TaskSet, is_development, load_folder
 from export.tasks.variants import CODED_COLUMNS, Recipe, draw_variant

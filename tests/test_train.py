@@ -9,7 +9,7 @@ import pytest
 
 from export import train as training
 from export.checkpoint import Checkpoint
-from export.tasks.batches import Layout
+from export.tasks.contexts import Layout
 from export.train import Plan, Progress, train
 
 PLAN = Plan(steps=4, label_steps=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from export.tasks.batches import Replayed
+    from export.tasks.contexts import Replayed
 
 SHARE = 0.3
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from export.experience.read import Experience
-from export.tasks.batches import FEWEST_ROWS, Layout, Rows
+from export.tasks.contexts import FEWEST_ROWS, Layout, Rows
 from export.tasks.priors import distort
 from export.tasks.sets import FEWEST_QUERIES
 from export.tasks.variants import CODED_COLUMNS, Recipe, Variant, take
