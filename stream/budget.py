@@ -1,8 +1,16 @@
 """A day's alert budget as a token bucket on event time."""
 
-from collections import deque
+import struct
 
-DAY = 86_400.0
+import numpy as np
+
+from stream.versioned import unpack_head
+
+DAY, HOUR = 86_400.0, 3600.0
+HOURS = 24
+
+_VERSION = 1
+_HEAD = struct.Struct("<Bddq")
 
 
 class Budget:
@@ -16,27 +24,47 @@ class Budget:
     def __init__(self, per_day: float) -> None:
         self._per_day = per_day
         self._capacity = max(1.0, per_day / 2)
-        self.tokens = self._capacity
-        self.clock = -float("inf")  # latest event time that was asked for, seconds since 1970
-        self._taken: deque[float] = deque()  # event times of the last day's; not part of the state
+        self._tokens = self._capacity
+        self._clock = -float("inf")  # latest event time that was asked for, seconds since 1970
+        self._hour = 0  # of the clock, since 1970
+        self._spent = np.zeros(
+            HOURS, np.uint32
+        )  # in the clock's hour and those before it, hour h at h % HOURS
 
     def take(self, time: float) -> bool:
         """Spend one alert at event time `time` (seconds since 1970); False: the budget is used up."""
-        passed = time - self.clock
+        passed = time - self._clock
         if passed > 0:
-            self.tokens = min(self._capacity, self.tokens + passed / DAY * self._per_day)
+            self._tokens = min(self._capacity, self._tokens + passed / DAY * self._per_day)
         # A day backwards: an event with a wrong time had set the clock, which must not stand still till then.
         if passed > 0 or passed < -DAY:
-            self.clock = time
-        if self.tokens < 1:
+            self._clock = time
+            self._turn(int(time // HOUR))
+        if self._tokens < 1:
             return False
-        self.tokens -= 1
-        self._taken.append(time)
+        self._tokens -= 1
+        self._spent[self._hour % HOURS] += 1
         return True
 
-    @property
-    def use(self) -> float:
-        """What was spent in the last day of event time, as a share of a day's budget; since the start at most."""
-        while self._taken and self._taken[0] <= self.clock - DAY:
-            self._taken.popleft()
-        return len(self._taken) / self._per_day
+    def _turn(self, hour: int) -> None:
+        """Forget what was spent more than a day before this hour, or after it."""
+        passed = hour - self._hour
+        fresh = HOURS if passed < 0 else min(passed, HOURS)
+        self._spent[(hour - np.arange(fresh)) % HOURS] = 0
+        self._hour = hour
+
+    def use(self, now: float) -> float:
+        """What was spent in the 24 hours of the clock up to event time `now`, as a share of a day's budget."""
+        now = max(now, self._clock)
+        hours = np.arange(self._hour - HOURS + 1, self._hour + 1)
+        recent = hours[hours > now // HOUR - HOURS]
+        return int(self._spent[recent % HOURS].sum()) / self._per_day
+
+    def pack(self) -> bytes:
+        head = _HEAD.pack(_VERSION, self._tokens, self._clock, self._hour)
+        return head + self._spent.astype("<u4").tobytes()
+
+    def restore(self, value: bytes) -> None:
+        """Go on from what `pack` gave. Raises StateError."""
+        self._tokens, self._clock, self._hour = unpack_head(_HEAD, value, _VERSION, "the alert budget")
+        self._spent = np.frombuffer(value, "<u4", offset=_HEAD.size).astype(np.uint32)

@@ -154,6 +154,12 @@ class Calibration:
         """All (level, chunk)s."""
         return [(index, chunk) for index, level in enumerate(self._levels) for chunk in level.chunks]
 
+    @property
+    def at(self) -> float:
+        """Median event time of the newest epoch, seconds since 1970; minus infinity with none."""
+        newest = self._levels[0].newest
+        return newest.at if newest else -np.inf
+
     def events_per_day(self) -> float:
         """Pace of the partition in event time, over the shortest level that spans a day, so that a night
         doesn't pass for a slow day; else over the longest there is. NaN: not known yet."""

@@ -37,9 +37,9 @@ SEVERITIES = ("medium", "high", "critical")
 SEVERITY_STEP = 4.0  # each is for p-values so much smaller than the one before
 LARGEST_SHARE = 0.05  # of all events, however large the budget
 
-_CHUNK, _PENDING, _EPISODE = b"pc", b"pp", b"pe"
-_VERSION = 1
-_HEAD = struct.Struct("<Bdd")
+_CHUNK, _PENDING, _EPISODE, _BUDGET = b"pc", b"pp", b"pe", b"pb"
+_VERSION = 2
+_HEAD = struct.Struct("<B")
 _SCORED = np.dtype([("score", "<f4"), ("time", "<f8")])
 
 
@@ -78,7 +78,7 @@ class Policy:
         self._pending = bytearray()  # _SCORED items of the open epoch
         self._chunks: list[tuple[int, Chunk]] = []
         self._dropped: list[tuple[int, int]] = []  # level and slot of chunks that no longer count
-        self._changed = False
+        self._changed = self._asked = False  # the open epoch; the budget
         self._threshold: tuple[float, int] | None = None  # and calibration levels; None: to be worked out
         self.alerts = self.folded = self.over_budget = self.calmed = 0
 
@@ -111,7 +111,7 @@ class Policy:
     @property
     def budget_use(self) -> float | None:
         """Alerts of the last day of event time as a share of the budget; None where there is none."""
-        return self._budget.use if self._fixed is None else None
+        return self._budget.use(self._calibration.at) if self._fixed is None else None
 
     def _strange(self, p_value: NDArray[np.float64], threshold: float, precision: Precision) -> list[int]:
         """The events inside the budget, less those like dismissed alerts."""
@@ -155,9 +155,10 @@ class Policy:
         records += [(_CHUNK + bytes([level, chunk.slot]), chunk.pack()) for level, chunk in self._chunks]
         self._chunks, self._dropped = [], []
         if self._changed:
-            head = _HEAD.pack(_VERSION, self._budget.tokens, self._budget.clock)
-            records.append((_PENDING, head + self._pending))
-            self._changed = False
+            records.append((_PENDING, _HEAD.pack(_VERSION) + self._pending))
+        if self._asked:
+            records.append((_BUDGET, self._budget.pack()))
+        self._changed = self._asked = False
         for entity, episode in self._suppression.changes():
             records.append((_EPISODE + entity.encode(), episode.pack() if episode else None))
         return records
@@ -175,18 +176,23 @@ class Policy:
                 self._calibration.restore(rest[0], Chunk.unpack(value))
         elif key == _PENDING:
             self._restore_pending(value)
+        elif key == _BUDGET:
+            self._restore_budget(value)
         else:
             raise StateError(
-                f"policy record with key {key[:16]!r}: expected one that begins with pc, pe or pp"
+                f"policy record with key {key[:16]!r}: expected one that begins with pb, pc, pe or pp"
             )
 
     def _restore_pending(self, value: bytes | None) -> None:
-        if value is None:  # a trial's policy, of which nothing is left
-            self._budget, self._pending = Budget(self._per_day), bytearray()
-            return
-        what = "the policy's open epoch"
-        self._budget.tokens, self._budget.clock = unpack_head(_HEAD, value, _VERSION, what)
-        self._pending = bytearray(value[_HEAD.size :])
+        """None: of a trial that is over, as below."""
+        if value is not None:
+            unpack_head(_HEAD, value, _VERSION, "the policy's open epoch")
+        self._pending = bytearray((value or b"")[_HEAD.size :])
+
+    def _restore_budget(self, value: bytes | None) -> None:
+        self._budget = Budget(self._per_day)
+        if value is not None:
+            self._budget.restore(value)
 
     def _await_close(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> None:
         if len(score):
@@ -215,9 +221,11 @@ class Policy:
         if self._suppression.folds(entity, time, rank):
             self.folded += 1
             return None
-        if self._fixed is None and not self._budget.take(time):
-            self.over_budget += 1
-            return None
+        if self._fixed is None:
+            self._asked = True
+            if not self._budget.take(time):
+                self.over_budget += 1
+                return None
         self.alerts += 1
         return self._suppression.open(entity, time, rank)
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.budget import DAY, Budget
+from stream.budget import DAY, HOUR, Budget
+from stream.errors import StateError
 
 
 def spent(per_day: float, times: list[float]) -> np.ndarray:
@@ -44,9 +45,48 @@ def test_a_clock_far_ahead_gives_one_filling_and_no_standstill() -> None:
 
 def test_the_use_is_that_of_the_last_day() -> None:
     budget = Budget(10)
-    assert budget.use == 0.0
+    assert budget.use(0.0) == 0.0
     for hour in range(4):
-        assert budget.take(hour * 3600.0)
-    assert budget.use == 0.4
-    assert budget.take(DAY + 3600.0)
-    assert budget.use == 0.3
+        assert budget.take(hour * HOUR)
+    assert budget.use(0.0) == 0.4, "what is late is of no other day"
+    assert budget.use(DAY + HOUR) == 0.2, "also where nothing more is asked for"
+    assert budget.take(DAY + HOUR)
+    assert budget.use(DAY + HOUR) == 0.3
+    assert budget.use(3 * DAY) == 0.0
+
+
+@settings(deadline=None)
+@given(st.floats(1, 100), st.lists(st.floats(-2 * DAY, 2 * DAY), max_size=80), st.floats(0, 2 * DAY))
+def test_the_use_counts_what_was_spent_in_24_hours_of_the_clock(
+    per_day: float, steps: list[float], later: float
+) -> None:
+    budget, clock, spent = Budget(per_day), -np.inf, list[float]()
+    for time in accumulate(steps, initial=1.7e9):
+        if time < clock - DAY:
+            spent.clear()
+        clock = time if time < clock - DAY else max(clock, time)
+        if budget.take(time):
+            spent.append(clock)
+    now = clock + later
+    expected = sum(time // HOUR > now // HOUR - 24 for time in spent)
+    assert budget.use(now) == pytest.approx(expected / per_day)
+
+
+@settings(deadline=None)
+@given(st.floats(0.1, 100), st.lists(st.floats(-2 * DAY, 2 * DAY), max_size=40), st.integers(0, 40))
+def test_a_restored_budget_goes_on_as_if_nothing_happened(
+    per_day: float, steps: list[float], crash: int
+) -> None:
+    whole, budget = Budget(per_day), Budget(per_day)
+    for number, time in enumerate(accumulate(steps, initial=1.7e9)):
+        if number == crash:
+            value = budget.pack()
+            budget = Budget(per_day)
+            budget.restore(value)
+        assert budget.take(time) == whole.take(time)
+        assert budget.use(time) == whole.use(time)
+
+
+def test_a_budget_of_another_version_is_refused() -> None:
+    with pytest.raises(StateError, match="the alert budget in the changelog has version 09"):
+        Budget(1.0).restore(b"\x09" + bytes(200))

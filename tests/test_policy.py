@@ -77,6 +77,7 @@ def test_a_restored_policy_goes_on_as_if_nothing_happened(
         part = slice(start, end)
         undisturbed = policy.on_batch(score[part], time[part], entity[part])
         assert outcome([restarted.on_batch(score[part], time[part], entity[part])]) == outcome([undisturbed])
+        assert restarted.budget_use == policy.budget_use
         if end % EPOCH == 0:
             policy.close_epoch()
             restarted.close_epoch()
@@ -188,6 +189,12 @@ def test_one_wrong_clock_does_not_stop_the_budget() -> None:
 
 def test_a_record_that_is_not_ours_is_refused() -> None:
     policy = Policy(AlertRule(50.0, None), 1.0)
-    for key, value in {b"px": b"\x01", b"pp": b"\x09" * 17, b"pecard": b"", b"pc\x00\x00": b"\x02"}.items():
+    for key, value in {
+        b"px": b"\x01",
+        b"pp": b"\x09" * 17,
+        b"pb": b"\x09",
+        b"pecard": b"",
+        b"pc\x00\x00": b"\x02",
+    }.items():
         with pytest.raises(StateError, match="expected"):
             policy.restore(key, value)
