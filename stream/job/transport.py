@@ -104,7 +104,8 @@ class RunConsumer(driver.Consumer):
             found = await self._fetched(consumer, active_partitions)
         if sum(map(len, found.values())) < self.run_limit:
             # Near the end of the topic, what is fetched ahead waits for all that is being scored: fetch it afterwards.
-            consumer.pause(*(tp for tp in found if tp not in consumer._fetcher._records))
+            # Quiet partitions wait, too: a broker would hold their fetch, and the next one goes out after it.
+            consumer.pause(*(consumer.assignment() - consumer._fetcher._records.keys()))
         return found
 
     async def _fetched(self, consumer: Any, active_partitions: set[TP] | None) -> Any:
