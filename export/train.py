@@ -32,7 +32,7 @@ LAYOUTS = (
 )
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=2, contexts=2, rows=16, peers=256))
 WARM_UP = 0.02  # share of the steps in which the rate rises
-STEPS_A_MINUTE = 1500  # of the nominal machine with two cores; only turns --minutes into a number of steps
+STEPS_A_MINUTE = 1500  # of the nominal machine with two cores
 LABEL_SHARE, LABEL_RATE = 0.05, 0.1  # of the zero-shot part's: what labels say needs little training
 PREFETCH = 4
 STANDARD_BATCHES = 12
@@ -52,6 +52,12 @@ class Plan:
     averaging: float = 0.999
     recipe: Recipe = field(default_factory=Recipe)
     weights: Weights = field(default_factory=Weights)
+
+    @classmethod
+    def for_minutes(cls, minutes: float, size: str, seed: int) -> "Plan":
+        """With as many steps as the nominal machine takes in so many minutes."""
+        steps = max(1, round(minutes * STEPS_A_MINUTE))
+        return cls(size=size, seed=seed, steps=steps, label_steps=max(1, round(steps * LABEL_SHARE)))
 
 
 @dataclass(frozen=True, slots=True)

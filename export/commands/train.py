@@ -73,27 +73,21 @@ def command(
     from export.meta.build import build
     from export.meta.kept import take_up
     from export.package import read_private_key, write_artifact
-    from export.train import LABEL_SHARE, STEPS_A_MINUTE, Plan, train
+    from export.train import Plan, train
 
     private = read_private_key(key.expanduser())
-    steps = max(1, round(minutes * STEPS_A_MINUTE))
     start = take_up(origin, private.public_key()) if origin else None
-    plan = Plan(
-        size=start.size if start else size,
-        seed=seed,
-        steps=steps,
-        label_steps=max(1, round(steps * LABEL_SHARE)),
-    )
+    plan = Plan.for_minutes(minutes, start.size if start else size, seed)
     sets, development, sources = _sets(tasks)
     mixed = replays_of(replays)
     work = work or out.with_name(f"{out.name}.training")
     history = _History(plan, work)
     told = [*sources, *(one.told for one in mixed), *([start.told] if start else [])]
-    names = ",".join(one.name for one in sets)
+    run = f"{plan} {','.join(one.name for one in sets)} {told[len(sources) :]}"
     parameters = train(
         plan,
         sets,
-        Checkpoint(work, f"{plan} {names} {told[len(sources) :]}"),
+        Checkpoint(work, run),
         history.add,
         start=start.parameters if start else None,
         replays=[one.replay for one in mixed],

@@ -78,6 +78,14 @@ def initial(size: Size, seed: int) -> Parameters:
         "gate1_bias": np.zeros(size.context),
         "gate2": draw(size.context, 1, 0.1),
         "gate2_bias": np.zeros(1),
+        **_of_labels(),
+    }
+    return {name: np.asarray(value, np.float32) for name, value in values.items()}
+
+
+def _of_labels() -> Parameters:
+    """First values of what says how far verdicts are trusted: those of LABEL_PREFIXES."""
+    return {
         "label_plain": np.concatenate([np.full(CLASSIFIERS, 0.3), np.full(EVIDENCE - CLASSIFIERS, 0.02)]),
         "label_plain_size": np.outer([0.18, 0.0], np.arange(EVIDENCE) < CLASSIFIERS),
         "label_trust": np.zeros(1),
@@ -87,4 +95,3 @@ def initial(size: Size, seed: int) -> Parameters:
         "label_ridge_size": np.zeros((LABEL_SIZES, CLASSIFIERS)),
         "acquittal": np.full((RUNGS, 1), 0.1),
     }
-    return {name: np.asarray(value, np.float32) for name, value in values.items()}
