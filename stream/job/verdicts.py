@@ -5,15 +5,15 @@ reads goes to `KnownVerdicts`, from which each source partition takes what is ne
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import faust
-from faust.stores import base
-from faust.types import TP, EventT
+from faust.types import TP, Message
 
 from stream.alerts import Source
 from stream.errors import InputError
+from stream.job.run_store import RunStore
 from stream.known_verdicts import Heard
 from stream.verdict import parse
 
@@ -22,37 +22,26 @@ Ear: TypeAlias = Callable[[Heard], None]
 log = logging.getLogger("onsight")
 
 
-class VerdictStore(base.Store):
-    """`options`: "ears" take each verdict, "bad" is called for a record that is none, "fail" ends the process."""
+class VerdictStore(RunStore):
+    """`options`: also "ears", which take each verdict, and "bad", which is called for a record that is none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         options = self.options or {}
         self._ears: Sequence[Ear] = options["ears"]
         self._bad: Callable[[], None] = options["bad"]
-        self._fail: Callable[[BaseException], None] = options["fail"]
         self._read: dict[int, int] = {}
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Up to where this worker has read the partition."""
         return self._read.get(tp.partition)
 
-    def apply_changelog_batch(
-        self,
-        batch: Iterable[EventT],
-        to_key: Callable[[Any], Any],
-        to_value: Callable[[Any], Any],
-    ) -> None:
-        """Read runs of verdicts."""
-        try:
-            for event in batch:
-                source = Source(event.message.topic, event.message.partition)
-                for record in event.message.value:
-                    self._hear(source, record)
-                self._read[source.partition] = event.message.offset
-        except Exception as error:
-            # Faust would log it and go on without the verdicts.
-            self._fail(error)
+    def read_run(self, message: Message) -> None:
+        """Have the ears hear a run of verdicts."""
+        source = Source(message.topic, message.partition)
+        for record in message.value:
+            self._hear(source, record)
+        self._read[source.partition] = message.offset
 
     def _hear(self, source: Source, record: Any) -> None:
         try:
@@ -71,14 +60,6 @@ class VerdictStore(base.Store):
 
     def reset_state(self) -> None:
         """Nothing is kept outside of this process."""
-
-    async def backup_partition(
-        self, tp: TP | int, flush: bool = True, purge: bool = False, keep: int = 1
-    ) -> None:
-        """Nothing to back up: the topic is the copy."""
-
-    def restore_backup(self, tp: TP | int, latest: bool = True, backup_id: int = 0) -> None:
-        """Nothing to restore from: the topic is read."""
 
 
 class VerdictTable(faust.GlobalTable):
