@@ -50,30 +50,15 @@ def command(from_beginning: bool, count: int | None, file: Path | None, as_json:
 
 def alerts(settings: "Settings", from_beginning: bool) -> Iterator[bytes]:
     """Bodies of the alerts as they come, never ending. Raises BrokerError."""
-    from kafka import KafkaConsumer, TopicPartition
-    from kafka.errors import KafkaError
+    from stream.job.clients import partitions_of, reading_client
 
-    from stream.errors import BrokerError
-    from stream.job.clients import broker_error, client_arguments, reach
-
-    topic = settings.alerts_topic
-    reach(settings)
-    try:
-        with KafkaConsumer(**client_arguments(settings), enable_auto_commit=False) as consumer:
-            found = consumer.partitions_for_topic(topic)
-            if not found:
-                raise BrokerError(
-                    f"there is no topic {topic!r} on {settings.kafka} (setting alerts_topic); "
-                    "`onsight topics create` makes it"
-                )
-            partitions = [TopicPartition(topic, number) for number in sorted(found)]
-            consumer.assign(partitions)
-            (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
-            for record in consumer:
-                if record.value is not None:
-                    yield record.value
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with reading_client(settings) as consumer:
+        partitions = partitions_of(settings, consumer, settings.alerts_topic)
+        consumer.assign(partitions)
+        (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*partitions)
+        for record in consumer:
+            if record.value is not None:
+                yield record.value
 
 
 def printable(text: str) -> str:

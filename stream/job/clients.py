@@ -1,4 +1,4 @@
-"""How every Kafka client reaches the brokers: the settings as aiokafka and kafka-python want them."""
+"""How every Kafka client reaches the brokers: the settings as aiokafka and kafka-python want them, and the clients."""
 
 import socket
 import ssl
@@ -48,14 +48,54 @@ def password(settings: Settings) -> str:
 def admin_client(settings: Settings) -> Iterator[Any]:
     """A kafka-python admin client. Raises BrokerError where the brokers can't be reached or say no."""
     from kafka import KafkaAdminClient
+
+    with _client(settings, KafkaAdminClient) as admin:
+        yield admin
+
+
+@contextmanager
+def reading_client(settings: Settings) -> Iterator[Any]:
+    """A kafka-python consumer without a group, which commits nothing and makes no topic. Raises BrokerError."""
+    from kafka import KafkaConsumer
+
+    with _client(
+        settings, KafkaConsumer, group_id=None, enable_auto_commit=False, allow_auto_create_topics=False
+    ) as consumer:
+        yield consumer
+
+
+@contextmanager
+def writing_client(settings: Settings, **more: Any) -> Iterator[Any]:
+    """A kafka-python producer whose records all replicas acknowledge; `more` are its arguments. Raises BrokerError."""
+    from kafka import KafkaProducer
+
+    with _client(settings, KafkaProducer, acks="all", **more) as producer:
+        yield producer
+
+
+@contextmanager
+def _client(settings: Settings, kind: Any, **arguments: Any) -> Iterator[Any]:
     from kafka.errors import KafkaError
 
     reach(settings)
     try:
-        with KafkaAdminClient(bootstrap_timeout_ms=BOOTSTRAP_MS, **client_arguments(settings)) as admin:
-            yield admin
+        with kind(bootstrap_timeout_ms=BOOTSTRAP_MS, **arguments, **client_arguments(settings)) as client:
+            yield client
     except (KafkaError, OSError) as error:
         raise broker_error(settings, error) from error
+
+
+def partitions_of(settings: Settings, consumer: Any, topic: str) -> list[Any]:
+    """A topic's partitions, as kafka-python names them, by number. Raises BrokerError where there are none."""
+    from kafka import TopicPartition
+
+    numbers = consumer.partitions_for_topic(topic)
+    if not numbers:
+        raise BrokerError(
+            f"topic {topic!r} does not exist on {settings.kafka}, or may not be read; `onsight topics describe` shows "
+            "what is there, `onsight topics create` makes what is missing"
+        )
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
 def reach(settings: Settings) -> None:

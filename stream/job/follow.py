@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.errors import BrokerError, InputError
-from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments, reach
+from stream.errors import InputError
+from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments, partitions_of, reach
 from stream.settings import Settings
 
 POLL_MS = 500
@@ -79,10 +79,10 @@ class Follower:
 
         Returns how many records there are up to the end. Raises InputError where a topic ends before its offset.
         """
-        from kafka import TopicPartition
-
         places = [
-            TopicPartition(topic, number) for topic in self._topics for number in self._partitions(topic)
+            place
+            for topic in self._topics
+            for place in self._asked(partitions_of, self._settings, self._consumer, topic)
         ]
         self._consumer.assign(places)
         starts = self._asked(self._consumer.beginning_offsets, places)
@@ -101,15 +101,6 @@ class Follower:
             self._consumer.seek(place, max(start, wanted))
             left += end - max(start, wanted)
         return left
-
-    def _partitions(self, topic: str) -> list[int]:
-        found = self._asked(self._consumer.partitions_for_topic, topic)
-        if not found:
-            raise BrokerError(
-                f"topic {topic!r} does not exist on {self._settings.kafka}, or may not be read; "
-                "`onsight topics describe` shows what is there"
-            )
-        return sorted(found)
 
     @property
     def at_end(self) -> bool:

@@ -12,11 +12,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kafka.errors import KafkaError
-
 from stream.artifact import open_artifact, trusted_keys
-from stream.errors import ArtifactError, ContractError, DigestError
-from stream.job.clients import reach
+from stream.errors import ArtifactError, BrokerError, ContractError, DigestError
 from stream.job.model_topic import models_consumer
 from stream.job.status import CRASHED
 from stream.lineup import Lineup
@@ -67,7 +64,7 @@ class ModelFeed:
             while True:
                 try:
                     self._follow()
-                except (KafkaError, OSError) as error:
+                except BrokerError as error:
                     log.warning("the models topic can't be read for now: %s", error)
                 self._settled()
                 time.sleep(LOOK_SECONDS)
@@ -77,8 +74,7 @@ class ModelFeed:
             os._exit(CRASHED)
 
     def _follow(self) -> None:
-        """Follow the topic for ever; return where there is none."""
-        reach(self._settings)
+        """Follow the topic for ever; return where there is none. Raises BrokerError."""
         with models_consumer(self._settings) as (consumer, partition):
             if partition is None:
                 if not self.ready.is_set():

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from stream.errors import BrokerError
-from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments, reach
+from stream.job.clients import reading_client, writing_client
 from stream.job.newest import PATIENCE, POLL_MS
 from stream.model_log import ModelLog, Roles
 from stream.records import Record
@@ -22,20 +22,14 @@ def change_roles(settings: Settings, log: ModelLog, roles: Roles, parts: Sequenc
 
 def read_log(settings: Settings, profile: str) -> ModelLog:
     """What the topic says about a profile up to its end as it is now. Raises BrokerError."""
-    from kafka.errors import KafkaError
-
-    reach(settings)
     log = ModelLog(profile)
-    try:
-        with models_consumer(settings) as (consumer, partition):
-            if partition is None:
-                raise BrokerError(
-                    f"topic {settings.models_topic!r} not found on {settings.kafka}, or not open to this user; "
-                    "`onsight topics create` makes it"
-                )
-            _read_to_end(settings, consumer, partition, log)
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with models_consumer(settings) as (consumer, partition):
+        if partition is None:
+            raise BrokerError(
+                f"topic {settings.models_topic!r} not found on {settings.kafka}, or not open to this user; "
+                "`onsight topics create` makes it"
+            )
+        _read_to_end(settings, consumer, partition, log)
     return log
 
 
@@ -52,16 +46,13 @@ def _read_to_end(settings: Settings, consumer: Any, partition: Any, log: ModelLo
 
 @contextmanager
 def models_consumer(settings: Settings) -> Iterator[tuple[Any, Any]]:
-    """A consumer without a group at the beginning of the topic, and its one partition; None where there is none."""
-    from kafka import KafkaConsumer, TopicPartition
+    """A consumer without a group at the beginning of the topic, and its one partition; None where there is none.
 
-    with KafkaConsumer(
-        group_id=None,
-        enable_auto_commit=False,
-        allow_auto_create_topics=False,
-        bootstrap_timeout_ms=BOOTSTRAP_MS,
-        **client_arguments(settings),
-    ) as consumer:
+    Raises BrokerError, also for what fails inside the `with`.
+    """
+    from kafka import TopicPartition
+
+    with reading_client(settings) as consumer:
         partition = None
         if consumer.partitions_for_topic(settings.models_topic):
             # One partition is what gives the records their order; others that somebody made are not looked at.
@@ -73,21 +64,7 @@ def models_consumer(settings: Settings) -> Iterator[tuple[Any, Any]]:
 
 def _write(settings: Settings, records: Sequence[Record]) -> None:
     """Append the records in their order, each acknowledged by all replicas. Raises BrokerError."""
-    from kafka import KafkaProducer
-    from kafka.errors import KafkaError
-
-    reach(settings)
-    try:
-        with KafkaProducer(
-            acks="all",
-            enable_idempotence=True,
-            bootstrap_timeout_ms=BOOTSTRAP_MS,
-            **client_arguments(settings),
-        ) as producer:
-            sent = [
-                producer.send(settings.models_topic, value, key=key, partition=0) for key, value in records
-            ]
-            for one in sent:
-                one.get(timeout=WRITE_SECONDS)
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with writing_client(settings) as producer:
+        sent = [producer.send(settings.models_topic, value, key=key, partition=0) for key, value in records]
+        for one in sent:
+            one.get(timeout=WRITE_SECONDS)

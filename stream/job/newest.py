@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.errors import BrokerError
-from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments
+from stream.job.clients import partitions_of, reading_client
 from stream.settings import Settings
 
 POLL_MS = 500
@@ -31,34 +31,14 @@ def newest(settings: Settings, topic: str, limit: int) -> Iterator[Run]:
 
     Raises BrokerError: no broker answers, there is no such topic, or records stop coming before the end.
     """
-    from kafka import KafkaConsumer
-    from kafka.errors import KafkaError
-
-    try:
-        with KafkaConsumer(
-            group_id=None,
-            enable_auto_commit=False,
-            allow_auto_create_topics=False,
-            bootstrap_timeout_ms=BOOTSTRAP_MS,
-            **client_arguments(settings),
-        ) as consumer:
-            ends = _seek(consumer, settings, topic, limit)
-            yield from _read(consumer, settings, ends)
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with reading_client(settings) as consumer:
+        ends = _seek(consumer, settings, topic, limit)
+        yield from _read(consumer, settings, ends)
 
 
 def _seek(consumer: Any, settings: Settings, topic: str, limit: int) -> dict[Any, int]:
     """Assign every partition from its share of the newest records on; the end of each that has any."""
-    from kafka import TopicPartition
-
-    numbers = consumer.partitions_for_topic(topic)
-    if not numbers:
-        raise BrokerError(
-            f"topic {topic!r} does not exist on {settings.kafka}, or may not be read; "
-            "`onsight topics describe` shows what is there"
-        )
-    partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
+    partitions = partitions_of(settings, consumer, topic)
     consumer.assign(partitions)
     starts, ends = consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
     share = -(-limit // len(partitions))

@@ -8,7 +8,7 @@ import numpy as np
 
 from stream.errors import BrokerError, InputError
 from stream.events import Decoder, EventBatch
-from stream.job.clients import broker_error, client_arguments, reach
+from stream.job.clients import reading_client, writing_client
 from stream.job.newest import newest
 from stream.known_verdicts import Heard
 from stream.precision import Precision
@@ -68,25 +68,18 @@ def read_precision(settings: Settings) -> Precision:
 
 def read_event(settings: Settings, place: Place, decoder: Decoder) -> EventBatch:
     """The event at a place, as a batch of one. Raises InputError: there is none, or it can't be read; BrokerError."""
-    from kafka import KafkaConsumer, TopicPartition
-    from kafka.errors import KafkaError
+    from kafka import TopicPartition
 
-    reach(settings)
     tp = TopicPartition(place.source.topic, place.source.partition)
-    try:
-        with KafkaConsumer(**client_arguments(settings), enable_auto_commit=False, group_id=None) as consumer:
-            if tp.partition not in (consumer.partitions_for_topic(tp.topic) or ()):
-                raise InputError(f"event {place}: there is no such topic or partition on {settings.kafka}")
-            consumer.assign([tp])
-            start, end = consumer.beginning_offsets([tp])[tp], consumer.end_offsets([tp])[tp]
-            if not start <= place.offset < end:
-                raise InputError(
-                    f"event {place}: the partition has the offsets from {start} to before {end} now"
-                )
-            consumer.seek(tp, place.offset)
-            records: Sequence[Any] = consumer.poll(PATIENCE_MS, max_records=1).get(tp, ())
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with reading_client(settings) as consumer:
+        if tp.partition not in (consumer.partitions_for_topic(tp.topic) or ()):
+            raise InputError(f"event {place}: there is no such topic or partition on {settings.kafka}")
+        consumer.assign([tp])
+        start, end = consumer.beginning_offsets([tp])[tp], consumer.end_offsets([tp])[tp]
+        if not start <= place.offset < end:
+            raise InputError(f"event {place}: the partition has the offsets from {start} to before {end} now")
+        consumer.seek(tp, place.offset)
+        records: Sequence[Any] = consumer.poll(PATIENCE_MS, max_records=1).get(tp, ())
     if not records or records[0].offset != place.offset:
         raise InputError(f"event {place}: there is no record at this offset any more")
     batch, rejects = decoder.decode(None, [records[0].value], np.array([place.offset]))
@@ -97,19 +90,12 @@ def read_event(settings: Settings, place: Place, decoder: Decoder) -> EventBatch
 
 def write_verdicts(settings: Settings, verdicts: Sequence[Verdict]) -> None:
     """Append verdicts to their topic, acknowledged by all replicas. Raises BrokerError."""
-    from kafka import KafkaProducer
-    from kafka.errors import KafkaError
-
-    reach(settings)
-    try:
-        with KafkaProducer(**client_arguments(settings), acks="all", linger_ms=5) as producer:
-            if not producer.partitions_for(settings.verdicts_topic):
-                raise BrokerError(
-                    f"there is no topic {settings.verdicts_topic!r} on {settings.kafka} (setting verdicts_topic); "
-                    "`onsight topics create` makes it"
-                )
-            sent = [producer.send(settings.verdicts_topic, one.body(), key=one.key) for one in verdicts]
-            for each in sent:
-                each.get(PATIENCE_MS / 1000)
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with writing_client(settings, linger_ms=5) as producer:
+        if not producer.partitions_for(settings.verdicts_topic):
+            raise BrokerError(
+                f"there is no topic {settings.verdicts_topic!r} on {settings.kafka} (setting verdicts_topic); "
+                "`onsight topics create` makes it"
+            )
+        sent = [producer.send(settings.verdicts_topic, one.body(), key=one.key) for one in verdicts]
+        for each in sent:
+            each.get(PATIENCE_MS / 1000)

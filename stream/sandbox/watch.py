@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from stream.alerts import is_alert
-from stream.job.clients import admin_client, broker_error, client_arguments
+from stream.job.clients import admin_client, reading_client
 from stream.settings import Settings
 
 POLL_MS = 100
@@ -142,14 +142,5 @@ class Watch:
 @contextmanager
 def watching(settings: Settings, total: int) -> Iterator[Watch]:
     """A watch over a worker with these settings, which is to score `total` events. Raises BrokerError."""
-    from kafka import KafkaConsumer
-    from kafka.errors import KafkaError
-
-    try:
-        with (
-            admin_client(settings) as admin,
-            KafkaConsumer(**client_arguments(settings), enable_auto_commit=False) as consumer,
-        ):
-            yield Watch(settings, consumer, admin, total)
-    except (KafkaError, OSError) as error:
-        raise broker_error(settings, error) from error
+    with admin_client(settings) as admin, reading_client(settings) as consumer:
+        yield Watch(settings, consumer, admin, total)
