@@ -13,10 +13,11 @@ import numpy as np
 import orjson
 
 from stream.context import Peers
+from stream.known_verdicts import Mark
 from stream.records import Record
 from stream.versioned import unpack_head
 
-VERSION = 1
+VERSION, HEARD_VERSION = 1, 2
 MOST = 16_384  # verdicts kept, the newest
 SHARE = 128  # rows of each label among the peers
 LEAST = 8  # rows that there is room for, of each label
@@ -44,13 +45,13 @@ class Judged:
 class Feedback:
     """The newest verdicts by their subject, in the order in which they were applied.
 
-    heard: by partition of the verdicts topic, the offset up to which all are applied
+    heard: by partition of the verdicts topic, the last one that is applied
     """
 
     prefix = b"v"
 
     def __init__(self, columns: int, fields: int, most: int = MOST, share: int = SHARE) -> None:
-        self.heard: dict[int, int] = {}
+        self.heard: dict[int, Mark] = {}
         self._columns, self._fields, self._most, self._share = columns, fields, most, share
         self._judged: dict[str, Judged] = {}
         self._next = 0
@@ -66,8 +67,8 @@ class Feedback:
     def find(self, subject: str) -> Judged | None:
         return self._judged.get(subject)
 
-    def hear(self, partition: int, offset: int) -> None:
-        self.heard[partition] = offset
+    def hear(self, partition: int, mark: Mark) -> None:
+        self.heard[partition] = mark
         self._heard_changed = True
 
     def add(self, subject: str, label: int, at: float, row: np.ndarray, codes: np.ndarray) -> None:
@@ -159,7 +160,7 @@ class Feedback:
         ]
         if self._heard_changed:
             heard = orjson.dumps(list(self.heard.items()))
-            records.append((self.prefix + _HEARD, bytes((VERSION,)) + heard))
+            records.append((self.prefix + _HEARD, bytes((HEARD_VERSION,)) + heard))
         self._changed.clear()
         self._heard_changed = False
         return records
@@ -175,8 +176,9 @@ class Feedback:
         found = dict(self._judged)
         for key, value in records.items():
             if key[1:2] == _HEARD:
-                unpack_head(struct.Struct("<B"), value or b"", VERSION, "the verdicts' offsets")
-                self.heard = dict(orjson.loads((value or b"")[1:]))
+                unpack_head(struct.Struct("<B"), value or b"", HEARD_VERSION, "the verdicts' offsets")
+                found_heard = orjson.loads((value or b"")[1:])
+                self.heard = {partition: (offset, digest) for partition, (offset, digest) in found_heard}
                 continue
             subject = key[2:].decode()
             found.pop(subject, None)

@@ -17,14 +17,14 @@ OUTCOMES = ("applied", "changed", "duplicate", "late", "unknown")
 
 
 class Hearing:
-    """Applies verdicts to a partition's windows and feedback, each once."""
+    """Applies verdicts to a partition's windows and feedback. One that was applied before changes nothing."""
 
     def __init__(self, profile: Profile, source: Source, windows: Windows, feedback: Feedback) -> None:
         self._profile, self._source = profile, source
         self._windows, self._feedback = windows, feedback
 
     def on_verdicts(self, news: Sequence[Heard], upto: int) -> Counter[tuple[str, str]]:
-        """Apply those not heard before; events up to source offset `upto` have been seen.
+        """Apply verdicts; events up to source offset `upto` have been seen.
 
         Returns how many of this partition's had which verdict and outcome: applied, changed (an earlier one),
         duplicate, late (a later one was given, or the event's row has left its window) and unknown (no event of this
@@ -32,9 +32,7 @@ class Hearing:
         """
         outcomes: Counter[tuple[str, str]] = Counter()
         for heard in news:
-            if heard.offset <= self._feedback.heard.get(heard.partition, -1):
-                continue
-            self._feedback.hear(heard.partition, heard.offset)
+            self._feedback.hear(heard.partition, heard.mark)
             outcome, verdict = self._apply(heard.verdict, upto), heard.verdict
             foreign = verdict.source is None or verdict.source.topic != self._source.topic
             if verdict.source == self._source or (foreign and self._source.partition == 0):

@@ -40,7 +40,7 @@ def rest(detector: Detector) -> np.ndarray:
 
 def outcome(detector: Detector, *verdicts: Verdict) -> dict[str, int]:
     """How many had which outcome."""
-    start = detector.feedback.heard.get(0, -1) + 1
+    start = detector.feedback.heard.get(0, (-1, ""))[0] + 1
     counted = detector.on_verdicts([Heard(0, start + n, verdict) for n, verdict in enumerate(verdicts)])
     return dict(sum((Counter({which: count}) for (_, which), count in counted.items()), Counter()))
 
@@ -96,8 +96,17 @@ def test_outcomes() -> None:
     assert outcome(detector, on(0)) == {"late": 1}, "its row has left the window"
     assert outcome(detector, on(COUNT - 1)) == {"unknown": 1}, "not seen yet"
     assert outcome(detector, on(3, source=None), on(4, source=Source("other", 5))) == {"unknown": 2}
-    again = [Heard(0, 0, on(last, at=9.0))]
-    assert not detector.on_verdicts(again), "heard before"
+
+
+def test_verdicts_that_come_again_change_nothing() -> None:
+    """As those of a topic that was deleted and made again may."""
+    last, once, again = COUNT - 21, fed(), fed()
+    verdicts = [on(last, at=5.0), on(last, "dismissed", at=7.0), on(last - 1, at=6.0, features=True)]
+    first = outcome(once, *verdicts)
+    assert outcome(again, *verdicts) == first == {"applied": 2, "changed": 1}
+    assert outcome(again, *verdicts) == {"late": 1, "duplicate": 2}
+    assert np.array_equal(again.feedback.labelled.rows, once.feedback.labelled.rows)
+    assert np.array_equal(rest(again), rest(once))
 
 
 def test_verdicts_survive_a_crash() -> None:
@@ -108,7 +117,8 @@ def test_verdicts_survive_a_crash() -> None:
     log.update(detector.changes())
     copy = Detector(profile(), scorer(), HERE)
     copy.restore(list(log), list(log.values()))
-    assert copy.feedback.heard == {0: 1}
+    assert copy.feedback.heard == detector.feedback.heard
+    assert copy.feedback.heard[0][0] == 1
     assert np.array_equal(rest(copy), rest(detector))
     assert not np.array_equal(rest(fed()), rest(fed_with(copy)))
 

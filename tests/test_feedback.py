@@ -21,7 +21,7 @@ def test_the_changelog_restores_the_same(given_, most: int, cut: int) -> None:
     log: dict[bytes, bytes | None] = {}
     for number, (subject, label, value) in enumerate(given_):
         add(feedback, subject, label, value, number)
-        feedback.hear(0, number)
+        feedback.hear(0, (number, f"digest {number}"))
         if number == cut:
             log.update(feedback.changes())
     log.update(feedback.changes())

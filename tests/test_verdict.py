@@ -1,5 +1,7 @@
 """Verdicts to JSON and back, what is said of a bad one, and the log that partitions read them from."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from hypothesis import given
@@ -59,13 +61,32 @@ def test_no_verdict_at_all(body: bytes) -> None:
         parse(body)
 
 
+def heard(partition: int, offset: int, by: str = "ann") -> Heard:
+    return Heard(partition, offset, replace(GOOD, by=by))
+
+
 def test_partitions_take_what_they_have_not_heard() -> None:
     known = KnownVerdicts(most=3)
     assert known.since({}) == []
     for partition, offset in [(1, 0), (0, 5), (1, 2), (1, 2), (1, 0)]:
-        known.hear(Heard(partition, offset, GOOD))
+        known.hear(heard(partition, offset))
     assert [(h.partition, h.offset) for h in known.since({})] == [(0, 5), (1, 0), (1, 2)]
-    assert [(h.partition, h.offset) for h in known.since({0: 5, 1: 0})] == [(1, 2)]
+    before = {0: heard(0, 5).mark, 1: heard(1, 0).mark}
+    assert [(h.partition, h.offset) for h in known.since(before)] == [(1, 2)]
     for offset in range(10):
-        known.hear(Heard(0, offset, GOOD))
-    assert [h.offset for h in known.since({1: 2})] == [7, 8, 9]
+        known.hear(heard(0, offset))
+    assert [h.offset for h in known.since({1: heard(1, 2).mark})] == [7, 8, 9]
+
+
+@given(st.sets(st.integers(0, 30), min_size=1), st.integers(0, 30), st.integers(1, 40), st.booleans())
+def test_of_a_topic_that_was_made_again_all_is_new(
+    offsets: set[int], last: int, most: int, same: bool
+) -> None:
+    """`last`: the offset of the one heard last, of this topic or of the one before it."""
+    known = KnownVerdicts(most)
+    for offset in sorted(offsets):
+        known.hear(heard(0, offset))
+    kept = sorted(offsets)[-most:]
+    news = [one.offset for one in known.since({0: heard(0, last, "ann" if same else "bob").mark})]
+    assert news == ([offset for offset in kept if offset > last] if same and last in kept else kept)
+    assert known.has_news({0: heard(0, last, "ann" if same else "bob").mark}) == bool(news)

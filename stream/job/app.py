@@ -12,6 +12,7 @@ from stream.alerts import Source
 from stream.artifact import Artifact, load_artifact, shipped, trusted_keys
 from stream.detector import Detector
 from stream.drift_reference import reference_for
+from stream.errors import BrokerError
 from stream.events import Decoder, Limits
 from stream.job.clients import client_arguments
 from stream.job.commits import Commits
@@ -24,10 +25,11 @@ from stream.job.pulse import Pulse
 from stream.job.router import Router
 from stream.job.sink import MAX_BATCH, Sink
 from stream.job.stages import Stages, Stopwatch
-from stream.job.status import CRASHED, REPLACED
+from stream.job.status import CRASHED, REPLACED, UNAVAILABLE
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.job.telling import Telling
+from stream.job.topic_watch import TopicWatch
 from stream.job.traces import spans
 from stream.job.verdict_feed import VerdictFeed
 from stream.profile import load
@@ -141,6 +143,7 @@ class Job:
         app.task(self.commits.run)
         app.task(self._look_for_strays)
         app.task(self.verdicts.run)
+        app.task(TopicWatch(self).run)
         app.task(Telling(self).run)
         app.task(self.pulse.look)
         app.on_partitions_revoked.connect(self._on_revoked)
@@ -226,7 +229,8 @@ class Job:
 
     def fail(self, error: BaseException) -> None:
         """End the process: state and offsets are in Kafka, and a restart goes on from there."""
-        self._end(CRASHED, f"stopping: {error}", error)
+        status = UNAVAILABLE if isinstance(error, BrokerError) else CRASHED
+        self._end(status, f"stopping: {error}", error)
 
     def _end(self, status: int, why: str, error: BaseException | None = None) -> NoReturn:
         log.critical("%s", why, exc_info=error)

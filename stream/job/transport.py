@@ -145,6 +145,13 @@ class RunConsumer(driver.Consumer):
         coordinator = self._thread._ensure_consumer()._coordinator
         return bool(self.app.consumer_generation_id > 0 and coordinator.generation < 0)
 
+    def check_group(self) -> None:
+        """Raise what keeps this worker from its part in the group, if anything does: a KafkaError.
+
+        The client tells whoever asks for records, whom Faust stops while partitions are being shared out.
+        """
+        self._thread._ensure_consumer()._coordinator.check_errors()
+
     async def release(self, offsets: Mapping[TP, int]) -> None:
         """Commit: everything before these offsets is done."""
         await self._commit(offsets)

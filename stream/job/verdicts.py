@@ -23,25 +23,28 @@ log = logging.getLogger("onsight")
 
 
 class VerdictStore(RunStore):
-    """`options`: also "ears", which take each verdict, and "bad", which is called for a record that is none."""
+    """`options`: also "ears", which take each verdict, and "bad", which is called for a record that is none.
+
+    read: by partition, the offset up to which this worker has read it
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         options = self.options or {}
         self._ears: Sequence[Ear] = options["ears"]
         self._bad: Callable[[], None] = options["bad"]
-        self._read: dict[int, int] = {}
+        self.read: dict[int, int] = {}
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Up to where this worker has read the partition."""
-        return self._read.get(tp.partition)
+        return self.read.get(tp.partition)
 
     def read_run(self, message: Message) -> None:
         """Have the ears hear a run of verdicts."""
         source = Source(message.topic, message.partition)
         for record in message.value:
             self._hear(source, record)
-        self._read[source.partition] = message.offset
+        self.read[source.partition] = message.offset
 
     def _hear(self, source: Source, record: Any) -> None:
         try:
@@ -83,9 +86,9 @@ def read_verdicts(
     ears: Sequence[Ear],
     bad: Callable[[], None],
     fail: Callable[[BaseException], None],
-) -> None:
+) -> VerdictStore:
     """Have the app read a topic of verdicts to some ears."""
-    app.tables.add(
+    table = app.tables.add(
         VerdictTable(
             app,
             name="verdicts",
@@ -98,3 +101,5 @@ def read_verdicts(
             recovery_buffer_size=1,  # also while events are scored: each run of verdicts as it comes
         )
     )
+    store: VerdictStore = table.data
+    return store
