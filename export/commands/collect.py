@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from export.experience.collector import Collector
     from export.experience.store import Store
@@ -47,9 +49,7 @@ class Size(click.ParamType):
 )
 @click.option("--follow", is_flag=True, help="Go on for ever, not only to the topics' ends.")
 @click.option("--group", help="Consumer group that shows the lag.  [default: APPLICATION_ID.experience]")
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end instead of a progress bar.")
 def command(
     folder: Path, limit: int, follow: bool, group: str | None, file: Path | None, as_json: bool
@@ -69,23 +69,20 @@ def command(
     from export.experience.collector import Collector, Topics
     from export.experience.columns import columns_of, layout_of
     from export.experience.store import Store
-    from stream.events import Decoder, Limits
     from stream.job.follow import Follower
+    from stream.job.source_decoder import source_decoder
     from stream.profile import load
     from stream.settings import load_settings
 
     settings = load_settings(file)
     profile = load(settings.profile)
     topics = Topics(settings.source_topic, settings.alerts_topic, settings.verdicts_topic)
-    limits = Limits(
-        settings.max_record_bytes, settings.max_depth, settings.max_headers, require_key=not settings.route
-    )
     names = (topics.verdicts, topics.alerts, topics.events)
     with (
         Store(folder, layout_of(profile), columns_of(profile), limit) as store,
         Follower(settings, group or f"{settings.application_id}.experience", names) as follower,
     ):
-        collector = Collector(store, Decoder(profile, limits), topics, settings.max_keys)
+        collector = Collector(store, source_decoder(settings, profile), topics, settings.max_keys)
         _collect(collector, store, follower, endless=follow, shown=not as_json)
         _report(folder, collector, store, as_json)
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
+from stream.cli.options import settings_option
+
 
 @click.command("publish", short_help="Put a signed artifact on the models topic.")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option("--profile", help="Built-in profile or YAML file whose workers are meant.  [setting: profile]")
 @click.option("--shadow", is_flag=True, help="Run it beside the live model; its alerts are not sent.")
 @click.option("--kafka", help="Bootstrap servers.  [setting: kafka]")
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option(
     "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
 )

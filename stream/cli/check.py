@@ -85,15 +85,14 @@ def _from_file(source: Path, profile: "Profile", limit: int) -> "Runs":
 
 
 def _from_topic(topic: str, profile: "Profile", limit: int, file: Path | None) -> "Runs":
-    from stream.events import Decoder, Limits
     from stream.job.newest import newest
+    from stream.job.source_decoder import source_decoder
     from stream.settings import load_settings
 
     settings = load_settings(file)
-    limits = Limits(settings.max_record_bytes, settings.max_depth, require_key=not settings.route)
-    decoder = Decoder(profile, limits)
+    decoder = source_decoder(settings, profile)
     for run in newest(settings, topic, limit):
-        yield run.partition, *decoder.decode(run.keys, run.values, run.offsets)
+        yield run.partition, *decoder.decode(run.keys, run.values, run.offsets, run.headers)
 
 
 def _print(report: "Report", profile: "Profile") -> None:

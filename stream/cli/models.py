@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from stream.model_log import ModelLog, Published, Roles
     from stream.settings import Settings
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 SHOWN = 10  # entities of a kind, without --json
-ALL = 1 << 40  # records: as many as there are
 
 
 def options(command: Command) -> Command:
@@ -21,12 +22,7 @@ def options(command: Command) -> Command:
     for option in (
         click.option("--profile", help="Built-in profile or YAML file.  [setting: profile]"),
         click.option("--kafka", help="Bootstrap servers.  [setting: kafka]"),
-        click.option(
-            "--settings",
-            "file",
-            type=click.Path(path_type=Path),
-            help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]",
-        ),
+        settings_option,
         click.option("--json", "as_json", is_flag=True, help="One JSON object."),
     ):
         command = option(command)
@@ -87,6 +83,7 @@ def report(profile: str | None, kafka: str | None, file: Path | None, as_json: b
 
     from stream.errors import InputError
     from stream.job.newest import newest
+    from stream.job.verdict_clients import all_verdicts
     from stream.trial_report import agreement
 
     settings, log = _read(file, kafka, profile)
@@ -96,9 +93,10 @@ def report(profile: str | None, kafka: str | None, file: Path | None, as_json: b
             f"no model is on trial for profile {log.profile!r}; `onsight-export publish --shadow` starts a trial"
         )
     latest: dict[bytes | None, bytes | None] = {}
-    for run in newest(settings, f"{settings.application_id}-trials", ALL):
+    for run in newest(settings, f"{settings.application_id}-trials"):
         latest |= dict(zip(run.keys, run.values, strict=True))
-    found = agreement(shadow.digest, filter(None, latest.values()), _verdicts(settings))
+    verdicts = (heard.verdict for heard in all_verdicts(settings))
+    found = agreement(shadow.digest, filter(None, latest.values()), verdicts)
     if found is None:
         raise InputError(
             "no worker has reported on this trial yet; they do within seconds of the first events"
@@ -107,22 +105,6 @@ def report(profile: str | None, kafka: str | None, file: Path | None, as_json: b
         click.echo(orjson.dumps(found.as_json()))
     else:
         _print(found)
-
-
-def _verdicts(settings: "Settings") -> list[Any]:
-    """All that can be read."""
-    from contextlib import suppress
-
-    from stream.errors import InputError
-    from stream.job.newest import newest
-    from stream.verdict import parse
-
-    found = []
-    for run in newest(settings, settings.verdicts_topic, ALL):
-        for value in filter(None, run.values):
-            with suppress(InputError):
-                found.append(parse(value))
-    return found
 
 
 def _read(file: Path | None, kafka: str | None, profile: str | None) -> "tuple[Settings, ModelLog]":

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from stream.cli.options import settings_option
+
 
 @click.command()
 @click.option(
@@ -24,9 +26,7 @@ import click
 @click.option(
     "--speed", type=click.FloatRange(min=0, min_open=True), help="Times as fast as the events happened."
 )
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end instead of a progress bar.")
 def command(
     profile_name: str,

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from stream.settings import Settings
 
 
 @click.command()
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def command(file: Path | None, as_json: bool) -> None:
     """Show every setting: its value here and now, its default, what it means.

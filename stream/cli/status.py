@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from stream.settings import Settings
 
@@ -14,9 +16,7 @@ if TYPE_CHECKING:
 @click.option(
     "--days", default=14, show_default=True, type=click.IntRange(1), help="The newest days with any."
 )
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def command(days: int, file: Path | None, as_json: bool) -> None:
     """Show by day how many alerts left, how much of the budget that was, and how many were right.

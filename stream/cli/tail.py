@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -18,9 +20,7 @@ COLOURS = {"medium": "yellow", "high": "bold orange1", "critical": "bold red"}
 @click.command()
 @click.option("--from-beginning", is_flag=True, help="Start at the oldest alert, not at the next one.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many alerts.")
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="The alerts as they are, one JSON object a line.")
 def command(from_beginning: bool, count: int | None, file: Path | None, as_json: bool) -> None:
     """Follow the alerts topic until Ctrl-C. Joins no consumer group, commits no offset.

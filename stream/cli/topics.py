@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from stream.job.topics import TopicState
 
-settings_option = click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON list instead of a table.")
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from stream.cli.options import settings_option
+
 
 @click.command()
 @click.option("--alert", "alert", metavar="ID", help="The alert's id, as `onsight tail --json` shows it.")
@@ -17,9 +19,7 @@ import click
 )
 @click.option("--by", help="Who says so.  [default: the user's name]")
 @click.option("--at", help="When, as 2026-01-31T03:12:45Z.  [default: now]")
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="The verdict as it was written, instead of a sentence.")
 def command(
     alert: str | None,

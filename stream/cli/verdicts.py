@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.cli.options import settings_option
+
 if TYPE_CHECKING:
     from stream.settings import Settings
     from stream.verdict import Verdict
@@ -22,9 +24,7 @@ def command() -> None:
 @command.command("import")
 @click.argument("source", metavar="F", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--by", help="Who says so, where a line does not.  [default: the user's name]")
-@click.option(
-    "--settings", "file", type=click.Path(path_type=Path), help="YAML or TOML file.  [env: ONSIGHT_SETTINGS]"
-)
+@settings_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object at the end.")
 def import_(source: Path, by: str | None, file: Path | None, as_json: bool) -> None:
     """Give the verdicts of F, JSON lines (gzipped too).

@@ -13,7 +13,6 @@ from stream.artifact import Artifact, load_artifact, shipped, trusted_keys
 from stream.detector import Detector
 from stream.drift_reference import reference_for
 from stream.errors import BrokerError
-from stream.events import Decoder, Limits
 from stream.job.clients import client_arguments
 from stream.job.commits import Commits
 from stream.job.connection import partition_count
@@ -24,6 +23,7 @@ from stream.job.partition import Partition
 from stream.job.pulse import Pulse
 from stream.job.router import Router
 from stream.job.sink import MAX_BATCH, Sink
+from stream.job.source_decoder import source_decoder
 from stream.job.stages import Stages, Stopwatch
 from stream.job.status import CRASHED, REPLACED, UNAVAILABLE
 from stream.job.store import SCHEME, PartitionStore
@@ -68,13 +68,7 @@ class Job:
         self.count = partition_count(settings, settings.input_topic, *others)
         self.app = faust_app(settings)
         self.topic = settings.source_topic
-        limits = Limits(
-            settings.max_record_bytes,
-            settings.max_depth,
-            settings.max_headers,
-            require_key=not settings.route,
-        )
-        self.decoder = Decoder(self.profile, limits)
+        self.decoder = source_decoder(settings, self.profile)
         self.router = Router(
             self.decoder, self.sink, settings.input_topic, self.topic, self.count, self.stages
         )

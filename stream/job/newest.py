@@ -13,6 +13,7 @@ from stream.job.clients import partitions_of, reading_client
 from stream.settings import Settings
 
 POLL_MS = 500
+ALL = 1 << 40  # records: as many as there are
 PATIENCE = 15.0  # seconds without a record after which a read gives up
 
 
@@ -23,10 +24,11 @@ class Run:
     partition: int
     keys: Sequence[bytes | None]  # [B]
     values: Sequence[bytes | None]  # [B]
+    headers: Sequence[int]  # [B], how many each record has
     offsets: NDArray[np.int64]  # [B]
 
 
-def newest(settings: Settings, topic: str, limit: int) -> Iterator[Run]:
+def newest(settings: Settings, topic: str, limit: int = ALL) -> Iterator[Run]:
     """The newest `limit` records, an equal share of each partition, up to the end as it is now.
 
     Raises BrokerError: no broker answers, there is no such topic, or records stop coming before the end.
@@ -57,6 +59,7 @@ def _read(consumer: Any, settings: Settings, ends: dict[Any, int]) -> Iterator[R
                 partition.partition,
                 [record.key for record in records],
                 [record.value for record in records],
+                [len(record.headers) for record in records],
                 np.array([record.offset for record in records], np.int64),
             )
         if time.monotonic() - heard > PATIENCE:

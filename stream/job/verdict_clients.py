@@ -1,7 +1,7 @@
 """What commands on verdicts take of Kafka: the alerts and events that they are on, and the verdicts topic."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from stream.settings import Settings
 from stream.verdict import Verdict, parse
 from stream.verdict_orders import Place
 
-ALL = 1 << 40  # records
 PATIENCE_MS = 10_000
 
 
@@ -28,7 +27,7 @@ def find_alerts(settings: Settings, ids: Collection[str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     if not wanted:
         return found
-    for run in newest(settings, settings.alerts_topic, ALL):
+    for run in newest(settings, settings.alerts_topic):
         for value in run.values:
             # An alert's body begins with its id; anything else on the topic is not asked for.
             if value is not None and value[7:39] in wanted:
@@ -43,7 +42,7 @@ def alerts_by_day(settings: Settings, profile: str) -> Counter[str]:
     import orjson
 
     days: dict[str, str] = {}
-    for run in newest(settings, settings.alerts_topic, ALL):
+    for run in newest(settings, settings.alerts_topic):
         for value in run.values:
             try:
                 alert = orjson.loads(value or b"")
@@ -54,15 +53,21 @@ def alerts_by_day(settings: Settings, profile: str) -> Counter[str]:
     return Counter(days.values())
 
 
-def read_precision(settings: Settings) -> Precision:
-    """What the verdicts topic says of alerts."""
-    precision = Precision()
-    for run in newest(settings, settings.verdicts_topic, ALL):
+def all_verdicts(settings: Settings) -> Iterator[Heard]:
+    """What the verdicts topic holds; records that are none are left out. Raises BrokerError."""
+    for run in newest(settings, settings.verdicts_topic):
         for offset, value in zip(run.offsets.tolist(), run.values, strict=True):
             try:
-                precision.hear(Heard(run.partition, offset, parse(value or b"")))
+                yield Heard(run.partition, offset, parse(value or b""))
             except InputError:
                 continue  # workers count these
+
+
+def read_precision(settings: Settings) -> Precision:
+    """What the verdicts topic says of alerts. Raises BrokerError."""
+    precision = Precision()
+    for heard in all_verdicts(settings):
+        precision.hear(heard)
     return precision
 
 
