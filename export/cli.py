@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from export.commands import collect, evaluate, explain, publish, reference, train
+from export.commands.options import KEYS, signing_key_option, trusted_by, trusted_key_option
 from stream.errors import OnsightError
 
 if TYPE_CHECKING:
     from export.contract import Finding
-
-KEYS = Path("~/.config/onsight/keys")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -57,13 +56,7 @@ def keys(out: Path) -> None:
 
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write.  [default: the package's own]")
-@click.option(
-    "--key",
-    type=click.Path(path_type=Path),
-    default=KEYS / "private.pem",
-    show_default=True,
-    help="The private key that signs.",
-)
+@signing_key_option
 def knn(out: Path | None, key: Path) -> None:
     """Build the nearest-neighbour artifact: no training, no data, the same bytes every time."""
     from export.knn import RECIPE, SOURCES, build
@@ -78,9 +71,7 @@ def knn(out: Path | None, key: Path) -> None:
 
 @cli.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
-)
+@trusted_key_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def verify(artifact: Path, key: Path | None, as_json: bool) -> None:
     """Hold the ARTIFACT folder against every sentence of the model contract; exit status 1 if one fails.
@@ -89,9 +80,8 @@ def verify(artifact: Path, key: Path | None, as_json: bool) -> None:
     Example:  onsight-export verify "$(onsight artifact)"
     """
     from export.contract import verify as hold
-    from stream.artifact import read_public_key
 
-    findings = hold(artifact, None if key is None else [read_public_key(key)])
+    findings = hold(artifact, trusted_by(key))
     passed = all(finding.passed for finding in findings)
     if as_json:
         import orjson

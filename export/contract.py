@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from export.checks import CHECKS, Model, Outputs
+from export.session import open_session
 from stream.artifact import OUTPUTS, Artifact, load_artifact
 from stream.errors import ArtifactError
 from stream.scorer import Scorer
@@ -29,10 +29,7 @@ class Finding:
 
 def open_model(artifact: Artifact) -> Model:
     """Both outputs of an artifact's graph, by ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(artifact.model, options, providers=["CPUExecutionProvider"])
+    session = open_session(artifact.model)
     return lambda inputs: Outputs(*session.run(list(OUTPUTS), dict(inputs)))
 
 

@@ -12,17 +12,16 @@ import numpy as np
 
 from export.metrics import auroc, average_precision, recall_at, standard_error
 from export.rivals import RIVALS, SUPERVISED, Rival, knn
+from export.session import open_session
 from export.tasks.sets import TaskSet
 from stream.prune import only_output
 
-Model = Callable[
-    [np.ndarray, np.ndarray, np.ndarray], np.ndarray
-]  # rows [L, F], label [L], query [Q, F] -> [Q]
+# Of rows [L, F], their labels [L] and queries [Q, F] the scores [Q].
+Model = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 QUERIES = 150
 FALSE_POSITIVES = 0.005
 POOL = (64, 64, 64, 32, 32, 16)
 POOL_QUERIES = 50
-CONTAMINATION = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,7 @@ class _Case:
 
 def output_of(model: bytes, output: str) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
     """One output of a model file ("score" or "attribution"), as a function of the contract's inputs."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    pruned = only_output(model, output)
-    session = onnxruntime.InferenceSession(pruned, options, providers=["CPUExecutionProvider"])
+    session = open_session(only_output(model, output))
     return lambda inputs: np.asarray(session.run([output], dict(inputs))[0])
 
 

@@ -73,9 +73,8 @@ class Progress:
 
 Report = Callable[[Progress], None]
 Tasks = Callable[..., Batch]  # `draw_batch` with what it draws from
-State = tuple[
-    dict[str, Array], dict[str, Array], Array
-]  # current parameters, their average, the optimiser's own
+# Current parameters, their average, the optimiser's own.
+State = tuple[dict[str, Array], dict[str, Array], Array]
 REPORT_STEPS = 200
 
 

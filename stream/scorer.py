@@ -21,6 +21,7 @@ import onnxruntime
 from stream.artifact import INPUTS, OUTPUTS, Artifact, GoldenCase
 from stream.context import Context, Peers
 from stream.errors import ContractError
+from stream.profile import Profile
 from stream.prune import only_output
 from stream.split import boundary, own_part, shared_part
 
@@ -68,6 +69,13 @@ class Scorer:
         self._graphs = {output: _Graph(artifact, output, self._first.types, threads) for output in OUTPUTS}
         self._shared = lru_cache(maxsize=KEPT)(self._worked_out)
         self._bound = lru_cache(maxsize=KEPT * len(OUTPUTS))(self._bind)
+
+    @classmethod
+    def for_profile(cls, artifact: Artifact, profile: Profile, *, threads: int = 1) -> "Scorer":
+        """Checked and warm, ready for a profile's first event. Raises ContractError as `warm_up` does."""
+        scorer = cls(artifact, profile.category, profile.direction, threads=threads)
+        scorer.warm_up(profile.window, profile.peers)
+        return scorer
 
     def warm_up(self, rows: int, peers: int) -> None:
         """Compare the golden scores, then score once at the shapes to come, so that the first event finds all ready.

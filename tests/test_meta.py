@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
-import onnxruntime
 import pytest
 
 from export.checks import Model, Outputs
@@ -15,6 +14,7 @@ from export.meta.jax_ops import JaxOps
 from export.meta.model import Inputs as ModelInputs
 from export.meta.model import bounded, contexts, strangeness
 from export.meta.parameters import SIZES, Parameters, initial
+from export.session import open_session
 
 TOLERANCE = 1e-5
 EVENTS, ROWS, PEERS, COLUMNS = 16, 64, 128, 8
@@ -48,11 +48,7 @@ def parameters() -> Parameters:
 
 @pytest.fixture(scope="module")
 def graph(parameters: Parameters) -> Model:
-    model = build(parameters).SerializeToString()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = open_session(build(parameters).SerializeToString())
     return lambda inputs: Outputs(*session.run(["score", "attribution"], dict(inputs)))
 
 

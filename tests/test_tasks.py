@@ -11,7 +11,7 @@ from export.tasks.priors import draw_set
 from export.tasks.sets import TaskSet, is_development, load_folder
 from export.tasks.variants import CODED_COLUMNS, Recipe, draw_variant
 from export.tasks.verdicts import confirm, veiled
-from stream.errors import ArtifactError
+from stream.errors import InputError
 
 EVERYTHING = Recipe(missing=1.0, categories=1.0, directed=1.0, contaminated=1.0, entities=1.0)
 
@@ -43,7 +43,7 @@ def test_batches_keep_the_models_conventions(layout: Layout, labels: bool) -> No
 
 
 def test_folders_are_read_and_empty_ones_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="no usable set"):
+    with pytest.raises(InputError, match="no usable set"):
         load_folder(tmp_path)
     one = some_set()
     test = np.concatenate([one.normal, one.anomalous])
@@ -51,6 +51,11 @@ def test_folders_are_read_and_empty_ones_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", train=one.train, test=test, test_labels=labels.astype(int))
     (loaded,) = load_folder(tmp_path)
     assert (loaded.name, loaded.train.shape, len(loaded.anomalous)) == ("some", (200, 5), 50)
+    np.savez(tmp_path / "without.npz", train=one.train)
+    with pytest.raises(
+        InputError, match=r"without\.npz can't be read as a set .* expected train, test and test_labels"
+    ):
+        load_folder(tmp_path)
 
 
 def test_the_development_split_is_by_name() -> None:

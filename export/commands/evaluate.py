@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from export.commands.options import trusted_by, trusted_key_option
+
 if TYPE_CHECKING:
     from export.evaluate import Model, Scores
     from export.tasks.sets import TaskSet
@@ -36,9 +38,7 @@ def _counts(text: str) -> tuple[int, ...]:
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Write a picture (PNG) of the first comparison."
 )
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
-)
+@trusted_key_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def command(
     artifact: Path,
@@ -61,9 +61,9 @@ def command(
     from export.evaluate import compare, session_model
     from export.pictures import draw_comparison
     from export.tasks.sets import is_development, load_folder
-    from stream.artifact import load_artifact, read_public_key
+    from stream.artifact import load_artifact
 
-    loaded = load_artifact(artifact, trusted=None if key is None else [read_public_key(key)])
+    loaded = load_artifact(artifact, trusted=trusted_by(key))
     sets = [one for one in load_folder(data) if not development or is_development(one.name)]
     model, result = session_model(loaded.model), Result()
     for number in rows:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from export.commands.options import trusted_by, trusted_key_option
+
 
 @click.command("explain", short_help="Show that attributions are true.")
 @click.argument("artifact", type=click.Path(path_type=Path))
@@ -12,9 +14,7 @@ import click
 )
 @click.option("--events", default=5, show_default=True, help="Anomalies to explain.")
 @click.option("--rows", default=128, show_default=True, help="Normal rows as context.")
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
-)
+@trusted_key_option
 def command(artifact: Path, data: Path, events: int, rows: int, key: Path | None) -> None:
     """For a few anomalies of a set: each column's share, and how much the score falls when the column is taken
     out of the event and of the whole context. The rank correlation of the two is stated.
@@ -29,9 +29,9 @@ def command(artifact: Path, data: Path, events: int, rows: int, key: Path | None
     from export.evaluate import output_of, plain_inputs
     from export.explain import explain
     from export.tasks.sets import load_file
-    from stream.artifact import load_artifact, read_public_key
+    from stream.artifact import load_artifact
 
-    loaded = load_artifact(artifact, trusted=None if key is None else [read_public_key(key)])
+    loaded = load_artifact(artifact, trusted=trusted_by(key))
     one = load_file(data)
     inputs = plain_inputs(one.anomalous[:events], one.train[:0], one.train[:rows])
     found = explain(output_of(loaded.model, "score"), output_of(loaded.model, "attribution"), inputs)

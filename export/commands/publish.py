@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from export.commands.options import trusted_by, trusted_key_option
 from stream.cli.options import settings_option
 
 
@@ -13,9 +14,7 @@ from stream.cli.options import settings_option
 @click.option("--shadow", is_flag=True, help="Run it beside the live model; its alerts are not sent.")
 @click.option("--kafka", help="Bootstrap servers.  [setting: kafka]")
 @settings_option
-@click.option(
-    "--key", type=click.Path(path_type=Path), help="Trust this public key instead of the package's own."
-)
+@trusted_key_option
 def command(
     artifact: Path, profile: str | None, shadow: bool, kafka: str | None, file: Path | None, key: Path | None
 ) -> None:
@@ -27,7 +26,7 @@ def command(
     \b
     Example:  onsight-export publish /tmp/model --profile card --shadow
     """
-    from stream.artifact import open_artifact, read_folder, read_public_key
+    from stream.artifact import open_artifact, read_folder
     from stream.drift_reference import reference_for
     from stream.job.model_topic import change_roles, read_log
     from stream.model_log import describe
@@ -37,8 +36,7 @@ def command(
     settings = load_settings(file, kafka=kafka, profile=profile)
     described = load(settings.profile)
     files = read_folder(artifact)
-    trusted = None if key is None else [read_public_key(key)]
-    opened = open_artifact(files, str(artifact), trusted=trusted)
+    opened = open_artifact(files, str(artifact), trusted=trusted_by(key))
     reference_for(described, opened.manifest.drift, opened.source)
     model = describe(opened, files)
     log = read_log(settings, described.name)

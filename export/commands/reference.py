@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-KEY = Path("~/.config/onsight/keys/private.pem")
+from export.commands.options import signing_key_option
 
 
 @click.command("reference", short_help="Write into an artifact how a stream usually is, for drift.")
@@ -32,9 +32,7 @@ KEY = Path("~/.config/onsight/keys/private.pem")
     help="Entities remembered per partition.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new artifact's folder.")
-@click.option(
-    "--key", type=click.Path(path_type=Path), default=KEY, show_default=True, help="Signs the artifact."
-)
+@signing_key_option
 def command(
     artifact: Path, name: str, source: Path, partitions: int, max_keys: int, out: Path, key: Path
 ) -> None:
@@ -64,8 +62,7 @@ def command(
     files = read_folder(artifact)
     opened = open_artifact(files, str(artifact), trusted=[*trusted_keys(), private.public_key()])
     bare = replace(opened, manifest=replace(opened.manifest, drift={}))
-    scorer = Scorer(bare, profile.category, profile.direction)
-    scorer.warm_up(profile.window, profile.peers)
+    scorer = Scorer.for_profile(bare, profile)
     batches = (batch for batch, _ in read_events(source, Decoder(profile), 8192))
     reference = make_reference(profile, scorer, batches, partitions, max_keys)
     drift = {**opened.manifest.drift, profile.name: reference.model_dump()}

@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from export.commands.options import signing_key_option
 from export.commands.replays import SHARE, replays_of
 
 if TYPE_CHECKING:
     from export.tasks.sets import TaskSet
     from export.train import Plan, Progress
-
-KEY = Path("~/.config/onsight/keys/private.pem")
 
 
 @click.command("train", short_help="Meta-train a model and write it as a signed artifact.")
@@ -38,9 +37,7 @@ KEY = Path("~/.config/onsight/keys/private.pem")
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The artifact's folder.")
 @click.option("--minutes", type=float, default=20.0, show_default=True, help="Sets the number of steps.")
-@click.option(
-    "--key", type=click.Path(path_type=Path), default=KEY, show_default=True, help="Signs the artifact."
-)
+@signing_key_option
 @click.option(
     "--work", type=click.Path(path_type=Path), help="Checkpoints and curves.  [default: OUT.training]"
 )

@@ -45,7 +45,10 @@ def read_content(folder: Path) -> Content:
     try:
         told = orjson.loads((folder / RECORD).read_bytes())
         if told["version"] != VERSION:
-            raise InputError(f"{folder / RECORD} is of version {told['version']}, expected {VERSION}")
+            raise InputError(
+                f"{folder / RECORD} is of version {told['version']}, expected {VERSION}: another release of onsight "
+                "wrote it; use that one, or collect into another folder"
+            )
         return Content(
             layout=told["layout"],
             columns=tuple(Column(**column) for column in told["columns"]),

@@ -1,6 +1,7 @@
 """Sets of rows: normal ones to draw contexts from, and normal and anomalous ones to ask about."""
 
 import hashlib
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.errors import ArtifactError
+from stream.errors import InputError
 
 FOLDS = 5
 CONTEXT_ROWS, QUERY_ROWS = 1500, 800
@@ -31,7 +32,7 @@ def is_development(name: str) -> bool:
 
 
 def load_folder(folder: Path) -> list[TaskSet]:
-    """Every usable set of `folder`, in the order of their names. Raises ArtifactError if there is none.
+    """Every usable set of `folder`, in the order of their names. Raises InputError: there is none, or one is broken.
 
     `NAME.npz` holds `train` [rows, F] (normal rows), `test` [rows, F] and `test_labels` [rows] (1: anomalous).
     `NAME.parquet` holds the feature columns and `label` (1: anomalous); its normal rows are split in two.
@@ -46,7 +47,7 @@ def load_folder(folder: Path) -> list[TaskSet]:
         and one.train.shape[1] <= MOST_COLUMNS
     ]
     if not usable:
-        raise ArtifactError(
+        raise InputError(
             f"{folder} holds no usable set: {len(found)} .npz or .parquet files were read; one needs normal rows "
             f"in `train` (at least {FEWEST_ROWS}), and `test` with `test_labels`."
         )
@@ -73,9 +74,19 @@ def _files(folder: Path) -> Sequence[Path]:
 
 
 def load_file(path: Path) -> TaskSet:
-    """The set in one file, whatever its size."""
-    if path.suffix == ".parquet":
-        return _load_parquet(path)
+    """The set in one file, whatever its size. Raises InputError."""
+    try:
+        return _load_parquet(path) if path.suffix == ".parquet" else _load_npz(path)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        expected = (
+            "columns of numbers and `label`" if path.suffix == ".parquet" else "train, test and test_labels"
+        )
+        raise InputError(
+            f"{path} can't be read as a set ({type(error).__name__}: {error}), expected {expected}"
+        ) from error
+
+
+def _load_npz(path: Path) -> TaskSet:
     with np.load(path, allow_pickle=False) as archive:
         train, test, label = (archive[name] for name in ("train", "test", "test_labels"))
     rng = np.random.default_rng(0)

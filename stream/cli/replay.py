@@ -9,9 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from stream.events import Reject
-    from stream.profile import Profile
     from stream.replay import Replay, Scored
-    from stream.scorer import Scorer
     from stream.verdict import Verdict
 
 
@@ -97,21 +95,22 @@ def command(
     """
     from time import perf_counter
 
+    from stream.artifact import load_artifact, shipped
     from stream.errors import InputError
     from stream.events import Decoder
     from stream.files import read_events
     from stream.memory import keep_freed_memory
     from stream.profile import load
     from stream.replay import Replay
+    from stream.scorer import Scorer
 
     if source.resolve() in (output.resolve(), rejects_path and rejects_path.resolve()):
         raise click.UsageError(f"{source} is both read and written: give the output a name of its own")
     keep_freed_memory()
     profile = load(name)
-    scorer = _scorer(profile, artifact)
     replay = Replay(
         profile,
-        scorer,
+        Scorer.for_profile(load_artifact(artifact or shipped()), profile),
         topic=topic,
         partitions=partitions,
         max_keys=max_keys,
@@ -124,15 +123,6 @@ def command(
     _report(replay, replay.events / (perf_counter() - begin), output, as_json)
     if not replay.events:
         raise InputError(f"no event of {source} could be read; `onsight check` shows why")
-
-
-def _scorer(profile: "Profile", artifact: Path | None) -> "Scorer":
-    from stream.artifact import load_artifact, shipped
-    from stream.scorer import Scorer
-
-    scorer = Scorer(load_artifact(artifact or shipped()), profile.category, profile.direction)
-    scorer.warm_up(profile.window, profile.peers)
-    return scorer
 
 
 def _verdicts(path: Path) -> "list[Verdict]":

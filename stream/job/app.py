@@ -101,11 +101,8 @@ class Job:
 
     def _scorer(self, artifact: Artifact) -> Scorer:
         """The model of an artifact, its golden scores compared, ready for the first event. Raises ArtifactError."""
-        profile = self.profile
-        reference_for(profile, artifact.manifest.drift, artifact.source)
-        scorer = Scorer(artifact, profile.category, profile.direction, threads=self.settings.threads)
-        scorer.warm_up(profile.window, profile.peers)
-        return scorer
+        reference_for(self.profile, artifact.manifest.drift, artifact.source)
+        return Scorer.for_profile(artifact, self.profile, threads=self.settings.threads)
 
     async def _source_end(self, number: int) -> int:
         """Where a source partition ends now."""

@@ -83,8 +83,7 @@ def command(
 def _run(cards: Cards, folder: Path, path: Path, given: list[Verdict]) -> Run:
     """Replay the transactions, with verdicts."""
     profile = load(str(path))
-    scorer = Scorer(load_artifact(folder), profile.category, profile.direction)
-    scorer.warm_up(profile.window, profile.peers)
+    scorer = Scorer.for_profile(load_artifact(folder), profile)
     decoder, score = Decoder(profile), np.empty(len(cards), np.float32)
     replay = Replay(profile, scorer, topic=TOPIC, verdicts=given)
     begin = time.perf_counter()

@@ -25,8 +25,7 @@ RUN = 512
 def command(keys: int, rounds: int) -> None:
     """Memory of an entity: bytes of resident memory that a partition's state takes."""
     profile = load("card")
-    scorer = Scorer(load_artifact(shipped()), profile.category, profile.direction)
-    scorer.warm_up(profile.window, profile.peers)
+    scorer = Scorer.for_profile(load_artifact(shipped()), profile)
     decoder = Decoder(profile)
     events = [value for _, value in card_events(keys, keys)]
     empty = _resident()
