@@ -31,6 +31,9 @@ class Source:
     topic: str
     partition: int
 
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]"
+
 
 class Model(Protocol):
     """What an alert says of the model that scored its event."""

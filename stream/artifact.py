@@ -52,9 +52,7 @@ class Manifest:
     files: Mapping[str, str]
     recipe: Mapping[str, object]
     sources: Sequence[str]
-    drift: Mapping[str, object] = field(
-        default_factory=dict
-    )  # by profile, see drift_reference; not always there
+    drift: Mapping[str, object] = field(default_factory=dict)  # by profile (drift_reference); may be absent
 
 
 @dataclass(frozen=True, slots=True)

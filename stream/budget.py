@@ -27,9 +27,8 @@ class Budget:
         self._tokens = self._capacity
         self._clock = -float("inf")  # latest event time that was asked for, seconds since 1970
         self._hour = 0  # of the clock, since 1970
-        self._spent = np.zeros(
-            HOURS, np.uint32
-        )  # in the clock's hour and those before it, hour h at h % HOURS
+        # In the clock's hour and those before it, hour h at h % HOURS.
+        self._spent = np.zeros(HOURS, np.uint32)
 
     def take(self, time: float) -> bool:
         """Spend one alert at event time `time` (seconds since 1970); False: the budget is used up."""

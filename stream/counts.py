@@ -54,7 +54,7 @@ class Counts:
                 current += 1
                 part = (
                     part if here == stretch else 0.0
-                )  # nothing of the current stretch, for one that is late
+                )  # one that is late: nothing of the current stretch is over
             state[slot] = stretch, current, previous
             result.append(current + previous * (1.0 - part))
         return np.array(result, np.float64)

@@ -35,6 +35,7 @@ from stream.profile import Profile
 from stream.records import Record
 from stream.scorer import Scorer
 from stream.shadow import Shadow
+from stream.versioned import unpack_head
 from stream.windows import Windows
 
 VERSION = 1
@@ -216,20 +217,24 @@ class Detector:
                 verdicts[key] = value
             elif kind == STATE_KEY:
                 self._restore_offset(value or b"")
-            else:
+            elif kind in rooms:
                 rooms[kind].restore(key, value)
+            else:
+                raise StateError(
+                    f"changelog of {self.source}: a record with the key {key[:16]!r} is of nothing that is known here; "
+                    "another release of onsight wrote it: run that one, or start afresh with another application_id"
+                )
         if verdicts:
             self.feedback.restore(verdicts)
         self.windows.restore([keys[i] for i in blocks], [values[i] for i in blocks])
 
     def _restore_offset(self, value: bytes) -> None:
-        found = _STATE.unpack(value) if len(value) == _STATE.size else (value[:1], 0, 0, b"")
-        version, offset, epoch, layout = found
-        if version != VERSION or layout != _layout(self.profile):
+        offset, epoch, layout = unpack_head(_STATE, value, VERSION, f"the state of {self.source}")
+        if layout != _layout(self.profile):
             raise StateError(
-                f"changelog of {self.source.topic}[{self.source.partition}]: its state was written by version "
-                f"{version} for another set of features than profile {self.profile.name!r} has now; set a new "
-                "application_id to start with empty state, or bring the profile back"
+                f"changelog of {self.source}: its state is of another set of features than profile "
+                f"{self.profile.name!r} has now; set a new application_id to start with empty state, or bring the "
+                "profile back"
             )
         self.offset = self._written = offset
         self._epoch = epoch

@@ -46,9 +46,8 @@ class Monitor:
     def __init__(self, prefix: bytes, names: Sequence[str], category: NDArray[np.bool_]) -> None:
         self.names = tuple(names)
         self._prefix, self._category = prefix, category
-        self._gathered: list[
-            NDArray[np.float32]
-        ] = []  # one array [n, C] an epoch, until there is a reference
+        # One array [n, C] an epoch, until there is a reference.
+        self._gathered: list[NDArray[np.float32]] = []
         self._bins: Bins | None = None
         self._expected = np.zeros((len(names), BINS), np.uint16)
         self._touched: set[int] = set()  # gathered epochs with a record to write, or to take away
@@ -57,9 +56,8 @@ class Monitor:
 
     def _reset(self) -> None:
         columns = len(self.names)
-        self._waiting: list[
-            NDArray[np.float32]
-        ] = []  # of the open window, not counted yet: many at once are cheap
+        # Of the open window, not counted yet: many at once are cheap.
+        self._waiting: list[NDArray[np.float32]] = []
         self._counts = np.zeros((columns, BINS), np.uint16)
         self._above = np.zeros(columns, np.uint16)  # windows in a row above BEGINS
         self._lasted = np.zeros(columns, np.uint16)  # windows of the episode, 0 without one

@@ -4,15 +4,17 @@ A model is chosen between two batches, and the choice is in the changelog before
 event has one model, whatever happens to the worker, and an alert that is sent again has the same id.
 """
 
+import struct
 from dataclasses import dataclass
 
 import orjson
 
-from stream.errors import StateError
 from stream.records import Record
 from stream.scorer import Scorer
+from stream.versioned import unpack_head
 
 VERSION = 1
+_HEAD = struct.Struct("<B")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,10 @@ class Chosen:
             return []
         self._changed = False
         body = orjson.dumps([self.digests, self.since, self.shadow_since])
-        return [(self.prefix, bytes((VERSION,)) + body)]
+        return [(self.prefix, _HEAD.pack(VERSION) + body)]
 
     def restore(self, _key: bytes, value: bytes | None) -> None:
         """Read the record back. Raises StateError for another version."""
-        version, body = (value or b"")[:1], (value or b"")[1:]
-        if version != bytes((VERSION,)):
-            raise StateError(
-                f"the models in the changelog have version {version.hex() or 'none'}, expected {VERSION:02x}: another "
-                "release of onsight wrote it; run that one, or start afresh with another application_id"
-            )
-        (live, shadow), self.since, self.shadow_since = orjson.loads(body)
+        unpack_head(_HEAD, value or b"", VERSION, "the choice of models")
+        (live, shadow), self.since, self.shadow_since = orjson.loads((value or b"")[_HEAD.size :])
         self.digests = live, shadow

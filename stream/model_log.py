@@ -124,8 +124,11 @@ class ModelLog:
             raise ArtifactError(
                 f"the models topic lacks parts of {model.digest} ({', '.join(missing[:3])}); publish it again"
             )
-        if sum(len(self._parts[place]) for place in places) > LARGEST:
-            raise ArtifactError(f"{model.digest} has more than {LARGEST >> 20} MiB")
+        if (size := sum(len(self._parts[place]) for place in places)) > LARGEST:
+            raise ArtifactError(
+                f"{model.digest} has {size:,} bytes on the models topic, at most {LARGEST >> 20} MiB are taken; "
+                "publish a smaller model"
+            )
         files: dict[str, bytes] = {}
         for place in places:
             files[place[1]] = files.get(place[1], b"") + self._parts[place]

@@ -106,6 +106,9 @@ class PeerSample:
             self._pending = [row.astype(np.float32) for row in rows]
             return
         if len(rows) != self.size:
-            raise StateError(f"peer sample in the changelog: expected {self.size} rows, found {len(rows)}")
+            raise StateError(
+                f"peer sample in the changelog: expected {self.size} rows, found {len(rows)}; set a new application_id "
+                "to start with an empty sample, or bring the profile's `peers` back"
+            )
         self._rows, self._total = rows.astype(np.float32), total
         self.peers = self._publish()

@@ -180,7 +180,8 @@ class Policy:
             self._restore_budget(value)
         else:
             raise StateError(
-                f"policy record with key {key[:16]!r}: expected one that begins with pb, pc, pe or pp"
+                f"policy record in the changelog with key {key[:16]!r}: expected one that begins with pb, pc, pe or "
+                "pp; another release of onsight wrote it: run that one, or start afresh with another application_id"
             )
 
     def _restore_pending(self, value: bytes | None) -> None:

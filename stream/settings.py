@@ -37,11 +37,12 @@ FILE_VARIABLE = "ONSIGHT_SETTINGS"
 OTHER_VARIABLES = frozenset({FILE_VARIABLE, "ONSIGHT_CACHE", "ONSIGHT_DATA"})
 # Kubernetes adds these to every pod when a Service is called "onsight" or "onsight-...".
 SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?$")
-ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,/@\[\]]+):\d{1,5}")
+ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:,/@\[\]]+):(?P<port>\d{1,5})")
 
 
 def _addresses(text: str) -> str:
-    if not all(ADDRESS.fullmatch(part.strip()) for part in text.split(",")):
+    found = [ADDRESS.fullmatch(part.strip()) for part in text.split(",")]
+    if not all(one and int(one["port"]) <= 65_535 for one in found):
         raise ValueError("host:port, or several of them separated by commas")
     return text
 

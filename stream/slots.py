@@ -63,9 +63,8 @@ class Slots:
     def __init__(self, max_keys: int, epoch: int) -> None:
         self.max_keys = max_keys
         self.capacity = max_keys + epoch
-        self.seen = np.full(
-            self.capacity, FREE
-        )  # int64 [S]; FREE where no key is, so that it is never the oldest
+        # int64 [S]; FREE where no key is, so that it is never the oldest.
+        self.seen = np.full(self.capacity, FREE)
         self.key: list[Hashable | None] = [None] * self.capacity
         self.evictions = 0
         self._slot: dict[Hashable, int] = {}

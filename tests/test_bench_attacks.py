@@ -25,9 +25,8 @@ def path(tmp_path: Path) -> Path:
         "Timestamp": np.arange(number),
         "Label": [one == "flood" for one in kind],
         "family": [one[:2] for one in kind],  # the class by another name
-        "land": [
-            float(one == "scan") for one in kind
-        ],  # tells one attack from everything, but not normal rows
+        # Tells one attack from everything, but not normal rows.
+        "land": [float(one == "scan") for one in kind],
         "dst_host_same_src_port_rate": rng.random(number),
         "bytes": [None if i == 3 else float(i) + 1000 * (kind[i] == "flood") for i in range(number)],
         "proto": [None if i == 5 else ["tcp", "udp", "icmp"][i % 3] for i in range(number)],

@@ -180,3 +180,8 @@ def test_state_of_another_profile_is_refused(old: str, new: str) -> None:
     other = Detector(parse(PROFILE.replace(old, new), "other.yaml"), scorer(), Source("cards", 0))
     with pytest.raises(StateError, match=r"cards\[0\].*profile 'often'.*set a new application_id"):
         other.restore(list(log), list(log.values()))
+
+
+def test_a_record_of_another_release_is_refused() -> None:
+    with pytest.raises(StateError, match=r"cards\[0\].*key b'\?new'.*another release of onsight"):
+        fresh().restore([b"?new"], [b"anything"])

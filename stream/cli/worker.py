@@ -30,7 +30,7 @@ def command(
 
     \b
     Exit status: 0 stopped in order, 69 brokers or topic not there, 70 crashed, 75 nothing moved for too long,
-    78 settings, profile or model are wrong.
+    76 another worker has its place in the group, 78 settings, profile or model are wrong.
 
     \b
     Example:

@@ -30,7 +30,6 @@ log = logging.getLogger("onsight")
 WATCH = 1.0  # seconds between looks at the pulse
 NOTICE = 5.0  # seconds that /livez fails before the process ends, so that it can be seen to
 CRASH_SECONDS = 3.0  # for a crashed worker to end by itself: Faust often waits for what will not come
-REQUEST_SECONDS = 10.0  # for a slow client
 
 
 def listen(settings: Settings) -> socket.socket | None:

@@ -33,16 +33,8 @@ def configure(form: Literal["json", "text", "auto"], level: str) -> None:
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda hook: _uncaught(hook.exc_type, hook.exc_value, hook.exc_traceback)
-    # What Faust and its client say of themselves matters when something is wrong.
-    for name in (
-        "faust",
-        "mode",
-        "aiokafka",
-        "kafka",
-        "stream.job.transport",
-        "stream.job.store",
-        "stream.job.tables",
-    ):
+    # What Faust and its client say of themselves, also as our subclasses, matters when something is wrong.
+    for name in ("faust", "mode", "aiokafka", "kafka", "stream.job"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 

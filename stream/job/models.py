@@ -26,9 +26,8 @@ class Models:
     def __init__(self, feed: ModelFeed, end: Callable[[int], Awaitable[int]], batch: int) -> None:
         self.feed = feed
         self._end = end
-        self._ahead = 2 * (
-            UNWRITTEN + batch
-        )  # one flush under way, and as much again until the next one waits for it
+        # One flush under way, and as much again until the next one waits for it.
+        self._ahead = 2 * (UNWRITTEN + batch)
 
     async def settle(self, partition: Partition) -> None:
         """Have the partition use the models that are due for its next event."""

@@ -26,9 +26,8 @@ def rights(settings: Settings) -> tuple[Right, ...]:
         Right("topic", settings.models_topic, ("Read",)),
         Right("topic", settings.alerts_topic, ("Write",)),
         Right("topic", settings.dead_letters_topic, ("Write",)),
-        Right(
-            "topic", f"{name}-", ("Create", "Read", "Write"), prefix=True
-        ),  # the changelog, and what is routed
+        # The changelog, what is routed, and what trials show.
+        Right("topic", f"{name}-", ("Create", "Read", "Write"), prefix=True),
         Right("group", name, ("Read",)),
     )
 

@@ -52,10 +52,9 @@ class VerdictStore(RunStore):
         except InputError:
             self._bad()
             log.warning(
-                "the record at offset %d of %s[%d] is no verdict; `onsight verdict` writes them",
+                "the record at offset %d of %s is no verdict; `onsight verdict` writes them",
                 record.offset,
-                source.topic,
-                source.partition,
+                source,
             )
             return
         for ear in self._ears:

@@ -132,9 +132,7 @@ def server_properties(port: int, controller_port: int, data: Path, extra: Mappin
         "transaction.state.log.num.partitions": "4",
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
-        "log.cleaner.dedupe.buffer.size": str(
-            16 * 2**20
-        ),  # its default would fill a quarter of the small heap
+        "log.cleaner.dedupe.buffer.size": str(16 << 20),  # the default would fill a quarter of the small heap
         **extra,
     }
     return "".join(f"{name}={value}\n" for name, value in properties.items())

@@ -6,7 +6,6 @@ from stream.sandbox.purchases import Purchases, buy, random_elsewhere
 from stream.sandbox.world import CITIES, Bools, Floats, Ints, World
 
 KINDS = ("honest", "stolen card", "card testing", "account takeover", "compromised terminal")
-STOLEN, TESTING, TAKEOVER, COMPROMISED = range(1, len(KINDS))
 QUIET, LAST = 0.25, 0.95  # frauds begin in this part of the stream: first everybody shows habits
 HOUR = 1 / 24  # in days
 THIEVES = 100_000  # number of the first device that a copied card is used on

@@ -26,9 +26,7 @@ class Hindsight:
 
     score: NDArray[np.float32]  # [B]
     p_value: NDArray[np.float64]  # [B]
-    threshold: NDArray[
-        np.float64
-    ]  # [B] p-value at or under which it was inside the alert budget; 0: none yet
+    threshold: NDArray[np.float64]  # [B] p-value at or under which the budget let it leave; 0: none yet
     alerts: tuple[Alert, ...]
     outcome: Outcome
 

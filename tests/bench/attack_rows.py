@@ -19,7 +19,6 @@ PLACES = r"(.*[ _.])?(ip|addr|address|mac|port|h|p)|([sd]|src|dst|ds|source|dest
 TIMES = r"(.*[ _.])?(timestamp|ts|date|datetime|start_?time|end_?time|[sl]time|time)|(flow|record|pkseq|.*[ _.])?id|uid"
 VERDICTS = r"label.*|attack.*|(.*[ _.])?class|(sub)?category|difficulty.*"
 LEFT_OUT = f"{PLACES}|{TIMES}|{VERDICTS}"
-NUMBERS = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
 FEWEST = 4  # rows of a class that is asked for
 
 

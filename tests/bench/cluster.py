@@ -18,9 +18,8 @@ POLL = 0.1  # seconds between two looks at a group's offsets
 PATIENCE = 20.0  # seconds without any progress after which a bench gives up
 SERVER = {
     "message.max.bytes": str(20 << 20),
-    "log.cleaner.io.max.bytes.per.second": str(
-        8 << 20
-    ),  # on a machine of its own a broker would not take ours
+    # On a machine of its own a broker would not take ours.
+    "log.cleaner.io.max.bytes.per.second": str(8 << 20),
 }
 
 

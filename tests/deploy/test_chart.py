@@ -52,9 +52,8 @@ def custom_resources() -> dict[tuple[str, str], dict[str, Any]]:
     )
     found = {}
     for path in (path for folder in folders for path in folder.glob("*.yaml")):
-        text = re.sub(
-            "- =$", "- '='", path.read_text(), flags=re.MULTILINE
-        )  # YAML 1.1 has a meaning for a bare =
+        # YAML 1.1 has a meaning for a bare =.
+        text = re.sub("- =$", "- '='", path.read_text(), flags=re.MULTILINE)
         spec = yaml.safe_load(text)["spec"]
         for version in spec["versions"]:
             key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
