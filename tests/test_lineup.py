@@ -189,5 +189,5 @@ def test_what_the_state_says_is_versioned() -> None:
     found = Chosen()
     found.restore(key, value)
     assert (found.digests, found.since) == (("a", None), 41)
-    with pytest.raises(StateError, match="the choice of models .* version 09 .* expected version 01"):
+    with pytest.raises(StateError, match=r"the choice of models .* version 09 .* expected version 01"):
         found.restore(key, b"\x09[]")

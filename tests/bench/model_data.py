@@ -12,7 +12,7 @@ from stream.artifact import load_artifact, shipped
 from tests.bench.cluster import GaveUp
 
 artifact_option = click.option(
-    "--artifact", type=click.Path(path_type=Path), help="The model's folder.  [default: the shipped one]"
+    "--artifact", type=click.Path(path_type=Path), help="The model's folder.  [default: the trained one]"
 )
 DAY = 86_400
 CARDS_FROM, CARDS_TO = np.datetime64("2018-07-25"), np.datetime64("2018-08-01")
@@ -28,6 +28,7 @@ def data_folder() -> Path:
 
 
 def development_sets() -> list[TaskSet]:
+    """The sets of ONSIGHT_DATA that training never sees. Raises GaveUp."""
     return [one for one in load_folder(data_folder() / "oddbench") if is_development(one.name)]
 
 

@@ -1,4 +1,4 @@
-"""Microseconds an event of the shipped model and of the kNN one, side by side, by batch size."""
+"""Microseconds an event of the trained model and of the kNN one, side by side, by batch size."""
 
 import statistics
 import time

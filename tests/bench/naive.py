@@ -34,7 +34,7 @@ ROWS = np.dtype([("time", "<f8"), ("row", "<f4", (8,))])
 class OneByOne:
     """Scores one event at a time against the window that it is given, and gives it back with the event in it.
 
-    The runtime is called directly: our Scorer would fill the single event up to a tile of 16.
+    The runtime is called directly: our Scorer would fill the single event up to a whole tile.
     """
 
     def __init__(self, profile: Profile, artifact: Artifact) -> None:

@@ -1,4 +1,4 @@
-"""The shipped model on the development sets, beside kNN, for contexts of several sizes."""
+"""The trained model on the development sets, beside kNN, for contexts of several sizes."""
 
 from pathlib import Path
 

@@ -28,9 +28,8 @@ def bear_witness() -> None:
         os.write(file, orjson.dumps(line) + b"\n")
 
     def scored(self: Scorer, *inputs: Any) -> Any:
-        if (
-            threading.current_thread() is threading.main_thread()
-        ):  # the thread that loads models tries them out
+        # The thread that loads models tries them out.
+        if threading.current_thread() is threading.main_thread():
             used.append(self.digest)
         return score(self, *inputs)
 
