@@ -28,7 +28,7 @@ from stream.notices import Notice, drifted
 from stream.records import Record
 from stream.trace_context import carried
 
-LINGER = 0.25  # seconds: changes of this long go into one changelog batch
+LINGER = 1.0  # seconds: changes of this long go into one changelog batch, a busy entity's into one record
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
 
 

@@ -50,7 +50,7 @@ class Stretch:
 )
 @click.option("--idle", default=5.0, help="Seconds without events, for the CPU of an idle worker.")
 @click.option("--keys", default=5_000, help="Cards.")
-@click.option("--p", default=0.002, help="The profile's p-value: the share of events that alert.")
+@click.option("--p", default=0.001, help="The profile's p-value: the share of events that alert.")
 def command(
     rates: str, half_rate: int, backlog: int, seconds: float, warm_up: float, idle: float, keys: int, p: float
 ) -> None:
