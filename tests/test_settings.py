@@ -72,6 +72,7 @@ def test_every_mistake_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.M
         ({"tls_ca": __file__}, "would not be used"),
         ({"security_protocol": "SSL", "tls_cert": __file__}, "both tls_cert and tls_key, or neither"),
         ({"alerts_topic": "events"}, "it is input_topic too"),
+        ({"kafka": "localhost:65536"}, "saw 'localhost:65536', expected host:port"),
         ({"log_level": "loud"}, "'debug', 'info', 'warning' or 'error'"),
         ({"artifact": "/nowhere"}, "directory"),
     ],

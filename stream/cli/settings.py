@@ -64,14 +64,21 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-    for column in ("name", "environment variable", "value", "default", "meaning", "unit"):
-        table.add_column(column, no_wrap=column in ("name", "environment variable"), overflow="fold")
+    table.add_column("name", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("meaning (unit; default)")
     for row in rows:
         changed = row["value"] != row["default"]
         value = Text(_shown(row["value"]), style="bold green" if changed else "")
-        plain = [Text(_shown(row[column])) for column in ("default", "meaning", "unit")]
-        table.add_row(row["name"], row["variable"], value, *plain)
+        table.add_row(row["name"], value, Text(f"{row['meaning']}{_notes(row)}"))
     Console().print(table)
+    click.echo("A setting's environment variable is ONSIGHT_ and its name in capitals, as in ONSIGHT_KAFKA.")
+
+
+def _notes(row: dict[str, Any]) -> str:
+    default = "" if row["default"] is None else f"default {_shown(row['default'])}"
+    notes = "; ".join(filter(None, (row["unit"], default)))
+    return f" ({notes})" if notes else ""
 
 
 def _shown(value: object) -> str:
