@@ -4,9 +4,9 @@ import struct
 
 import numpy as np
 
+from stream.days import DAY, HOUR
 from stream.versioned import unpack_head
 
-DAY, HOUR = 86_400.0, 3600.0
 HOURS = 24
 
 _VERSION = 1

@@ -24,12 +24,12 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.days import DAY
 from stream.versioned import unpack_head
 
 CHUNKS = 64  # of a level, and the factor between two levels
 KEPT = 256  # highest scores of a merged chunk
 LEVELS = 4
-DAY = 86_400.0
 
 _VERSION = 1
 _HEAD = struct.Struct("<BQQQd")

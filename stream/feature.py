@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from stream.days import DAY
 from stream.yaml_tree import Section
 
 Kind = Literal["number", "category", "elapsed", "rate", "time_of_day", "verdicts"]
@@ -12,7 +13,6 @@ Counted = Literal["entity", "field", "all"]
 Given = Literal["confirmed", "dismissed", "share"]
 Direction = Literal[-1, 0, 1]
 
-DAY = 86_400.0
 DIRECTIONS: dict[str | None, Direction] = {"low": -1, "high": 1, None: 0}
 
 # Keys of a feature beside name, kind, mask and unit: those that it must have, and those that it may.

@@ -3,8 +3,9 @@
 import numpy as np
 
 from stream.counts import Counts
+from stream.days import DAY
 from stream.events import EventBatch
-from stream.feature import DAY, Feature
+from stream.feature import Feature
 from stream.feedback import Feedback
 from stream.profile import Profile
 from stream.records import Record

@@ -1,12 +1,11 @@
 """How often alerts are right, by the verdicts on them: per day on which they were given."""
 
 from collections import Counter
-from datetime import UTC, datetime
 
+from stream.days import day_of
 from stream.known_verdicts import Heard
 from stream.verdict import Outcome
 
-DAY = 86_400.0
 MOST = 65_536  # verdicts kept, the newest
 
 
@@ -40,8 +39,3 @@ class Precision:
         for at, verdict in sorted(self._given.values()):
             days.setdefault(day_of(at), Counter())[verdict] += 1
         return days
-
-
-def day_of(moment: float) -> str:
-    """The day of seconds since 1970, UTC."""
-    return datetime.fromtimestamp(moment, UTC).date().isoformat()

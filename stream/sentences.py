@@ -8,14 +8,15 @@ from textwrap import shorten
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.days import DAY, HOUR
 from stream.feature import Feature
-from stream.wording import DAY, clock, duration, number, readable, times
+from stream.wording import clock, duration, number, readable, times
 
 MUCH = 1.5  # times the median, or its inverse: from here on the ratio is worth telling
 FAR = 5.0  # times the median's inverse, or widths of the usual range
 REGULAR = 0.5  # length of the mean direction of the day's angles, from which an hour can be called usual
 LONGEST = 80  # characters of a category's value
-NEAR = 3_600.0  # seconds around a time of day
+NEAR = HOUR  # around a time of day
 
 
 @dataclass(frozen=True)

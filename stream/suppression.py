@@ -4,9 +4,8 @@ import heapq
 import struct
 from dataclasses import dataclass, replace
 
+from stream.days import DAY
 from stream.versioned import unpack_head
-
-DAY = 86_400.0
 
 _VERSION = 1
 _EPISODE = struct.Struct("<BBdQd")

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from stream.columns import Codes, code_column
-from stream.feature import DAY, Feature
+from stream.days import DAY
+from stream.feature import Feature
 from stream.features import transform
 from stream.profile import Profile
 

@@ -6,9 +6,9 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.days import DAY
 from stream.feature import Feature
 
-DAY = 86_400.0
 HIDDEN = "***"
 MISSING = "missing"
 HUGE = 1e300  # stands for infinity, which medians and ratios don't survive

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.budget import DAY, HOUR, Budget
+from stream.budget import Budget
+from stream.days import DAY, HOUR
 from stream.errors import StateError
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.calibration import CHUNKS, DAY, KEPT, Calibration, Chunk, Level, without
+from stream.calibration import CHUNKS, KEPT, Calibration, Chunk, Level, without
+from stream.days import DAY
 from stream.errors import StateError
 
 SCORES = st.integers(0, 40).map(lambda n: np.float32(n / 40))

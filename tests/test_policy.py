@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.days import DAY
 from stream.errors import StateError
 from stream.policy import Judgement, Policy, Related
 from stream.profile import AlertRule
 
 EPOCH = 256
-DAY = 86_400.0
 
 
 def events(seed: int, n: int, pace: float = 30.0) -> tuple[np.ndarray, np.ndarray, list[str]]:

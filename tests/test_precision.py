@@ -1,8 +1,9 @@
 """Precision by the verdicts on alerts: the last on each counts, on the day on which it was given."""
 
 from stream.alerts import Source
+from stream.days import DAY, day_of
 from stream.known_verdicts import Heard
-from stream.precision import DAY, Precision, day_of
+from stream.precision import Precision
 from stream.verdict import Outcome, Verdict
 
 

@@ -4,8 +4,9 @@ import struct
 
 import pytest
 
+from stream.days import DAY
 from stream.errors import StateError
-from stream.suppression import DAY, Episode, Related, Suppression
+from stream.suppression import Episode, Related, Suppression
 
 NONE = Related(0, None)
 

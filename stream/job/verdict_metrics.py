@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from stream.days import DAY
 from stream.hearing import OUTCOMES
-from stream.precision import DAY
 from stream.verdict import Outcome
 
 if TYPE_CHECKING:

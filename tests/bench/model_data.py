@@ -14,7 +14,6 @@ from tests.bench.cluster import GaveUp
 artifact_option = click.option(
     "--artifact", type=click.Path(path_type=Path), help="The model's folder.  [default: the trained one]"
 )
-DAY = 86_400
 CARDS_FROM, CARDS_TO = np.datetime64("2018-07-25"), np.datetime64("2018-08-01")
 CARD_ROWS = 64
 
