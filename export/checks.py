@@ -52,11 +52,13 @@ def events(**changes: object) -> dict[str, np.ndarray]:
 
 
 def bounds(model: Model) -> float:
+    """How far a score is out of [0, 1]."""
     score = model(events()).score
     return worst(-score, score - 1, np.abs(np.array(score.shape) - 48))
 
 
 def shares(model: Model) -> float:
+    """How far a share is below 0, or an event's sum from 1."""
     share = model(events()).attribution
     return worst(-share, np.abs(share.sum(1) - 1), np.abs(np.array(share.shape) - (48, 7)))
 
@@ -73,18 +75,22 @@ def order(model: Model) -> float:
 
 
 def no_context(model: Model) -> float:
+    """How far a score without window and peers is from 0.5."""
     return worst(np.abs(model(events(rows=0, peers=0)).score - 0.5))
 
 
 def no_rows(model: Model) -> float:
+    """Of events without a window, as `usable` has it."""
     return usable(model, events(rows=0))
 
 
 def no_peers(model: Model) -> float:
+    """Of events without peers, as `usable` has it."""
     return usable(model, events(peers=0))
 
 
 def missing(model: Model) -> float:
+    """Of events of which much is missing, as `usable` has it."""
     everywhere = events()
     everywhere["query"][:16, :] = np.nan
     everywhere["window"][8:24] = np.nan
@@ -93,6 +99,7 @@ def missing(model: Model) -> float:
 
 
 def extreme(model: Model) -> float:
+    """Of huge and constant values, as `usable` has it."""
     huge = events()
     huge["query"][:8] = 1e30
     huge["query"][8:16] = -3e38
@@ -141,6 +148,7 @@ def directions(model: Model) -> float:
 
 
 def rows_exchange(model: Model) -> float:
+    """Rows in another order make no difference."""
     plain = events()
     turn = np.random.default_rng(5).permutation(24)
     turned = plain | {name: plain[name][:, turn] for name in ("window", "window_mask", "window_label")}
@@ -150,6 +158,7 @@ def rows_exchange(model: Model) -> float:
 
 
 def columns_exchange(model: Model) -> float:
+    """Columns in another order make no difference, and their shares move along."""
     plain = events()
     turn = np.random.default_rng(7).permutation(7)
     names = ("query", "window", "peers", "category", "direction")

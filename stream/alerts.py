@@ -68,6 +68,7 @@ class Alert:
 
     @property
     def key(self) -> bytes:
+        """Of its record: the entity, as it may be told."""
         return self.entity.encode()
 
     def body(self) -> bytes:
@@ -103,6 +104,7 @@ class Alert:
         )
 
     def headers(self) -> list[tuple[str, bytes]]:
+        """CloudEvents attributes of its record."""
         return cloud_event(self.id, self.profile, CE_TYPE, self.time, self.entity)
 
 
@@ -172,6 +174,7 @@ def alert_id(source: Source, offset: int, digest: str) -> str:
 
 
 def hidden_entity(entity: str) -> str:
+    """What stands for a masked entity: "sha256:" and 16 hex digits."""
     return f"sha256:{sha256(entity.encode()).hexdigest()[:16]}"
 
 

@@ -60,6 +60,7 @@ class Budget:
         return int(self._spent[recent % HOURS].sum()) / self._per_day
 
     def pack(self) -> bytes:
+        """As `restore` reads it."""
         head = _HEAD.pack(_VERSION, self._tokens, self._clock, self._hour)
         return head + self._spent.astype("<u4").tobytes()
 

@@ -51,6 +51,7 @@ class Chunk:
         return self.sequence % CHUNKS
 
     def pack(self) -> bytes:
+        """As `unpack` reads it."""
         head = _HEAD.pack(_VERSION, self.sequence, self.events, self.seen, self.at)
         return head + self.scores.astype("<f4").tobytes()
 
@@ -75,6 +76,7 @@ class Level:
         self.between = 0  # events between those
 
     def put(self, chunk: Chunk) -> None:
+        """Take a chunk, in the place of the one that is CHUNKS older."""
         replaced = self._chunks.get(chunk.slot)
         self._chunks[chunk.slot] = chunk
         if self._sorted is not None:
@@ -90,6 +92,7 @@ class Level:
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
+        """In no order."""
         return tuple(self._chunks.values())
 
     def _count(self) -> None:
@@ -144,9 +147,11 @@ class Calibration:
         return added
 
     def restore(self, level: int, chunk: Chunk) -> None:
+        """Put a chunk back in its level."""
         self._levels[level].put(chunk)
 
     def drop(self, level: int, slot: int) -> None:
+        """Forget the chunk in this place of a level."""
         self._levels[level].drop(slot)
 
     @property

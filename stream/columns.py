@@ -57,6 +57,7 @@ def entity_column(values: Values) -> list[str] | None:
 
 
 def entity_fault(value: object, path: str) -> Fault:
+    """What is wrong with a value that `entity_column` can't use."""
     if value is None or value == "":
         return "missing-entity", f"the entity {path} is missing, null or empty", path
     if type(value) in (str, int):
@@ -99,6 +100,7 @@ def _iso_seconds(text: str) -> float:
 
 
 def time_fault(value: object, path: str, unit: Unit) -> Fault:
+    """What is wrong with a value that `time_column` can't use."""
     if value is None or (isinstance(value, np.datetime64) and np.isnat(value)):
         return "missing-time", f"the time {path} is missing or null", path
     expected = "ISO 8601 text" if unit == "iso" else f"a number ({unit} since 1970)"
@@ -118,6 +120,7 @@ def number_column(values: Values) -> NDArray[np.float64] | None:
 
 
 def number_fault(value: object, path: str) -> Fault:
+    """What is wrong with a value that `number_column` can't use."""
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return "wrong-type", f"{path} is a number out of the range of 32-bit floats", path
     return "wrong-type", f"{path} is {json_name(value)}, expected a number", path
@@ -174,6 +177,7 @@ def category_code(value: str | int | float | None) -> float:
 
 
 def category_fault(value: object, path: str) -> Fault:
+    """What is wrong with a value that `code_column` can't use."""
     return "wrong-type", f"{path} is {json_name(value)}, expected a string, a number or a boolean", path
 
 

@@ -90,6 +90,7 @@ class Detector:
 
     @property
     def scorer(self) -> Scorer:
+        """The live model."""
         return self.lineup.live
 
     def use(self, lineup: Lineup) -> None:

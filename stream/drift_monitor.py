@@ -65,6 +65,7 @@ class Monitor:
 
     @property
     def drifting(self) -> NDArray[np.bool_]:
+        """bool [C], whether a column is in an episode."""
         return self._lasted > 0
 
     def restart(self) -> None:

@@ -49,11 +49,13 @@ class Column(BaseModel):
 
     @classmethod
     def written(cls, of: str, histogram: Histogram) -> "Column":
+        """A histogram as a manifest has it."""
         ends = histogram.edges[np.isfinite(histogram.edges)]
         return cls(of=of, edges=ends.tolist(), counts=histogram.counts.tolist())
 
     @property
     def histogram(self) -> Histogram:
+        """Back from what a manifest has."""
         edges = np.full(FINE - 1, np.inf, np.float32)
         edges[: len(self.edges)] = self.edges
         return Histogram(edges, np.array(self.counts, np.uint16))

@@ -58,6 +58,8 @@ class EventBatch:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
+    """A record that is no event, and so a dead letter."""
+
     index: int  # position in the decoded run
     offset: int
     reason: str  # a slug, the dead letter's reason header

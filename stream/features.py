@@ -81,6 +81,7 @@ class Features:
         return confirmed / (confirmed + given(-1) + 1.0) if feature.of == "share" else confirmed
 
     def close_epoch(self) -> None:
+        """Forget the keys least recently seen above the bound."""
         for counts in self._counts.values():
             counts.close_epoch()
 

@@ -65,9 +65,11 @@ class Feedback:
         return len(self._judged)
 
     def find(self, subject: str) -> Judged | None:
+        """The verdict on a subject, if there is one."""
         return self._judged.get(subject)
 
     def hear(self, partition: int, mark: Mark) -> None:
+        """Note that the verdicts of a partition of their topic are applied up to an offset."""
         self.heard[partition] = mark
         self._heard_changed = True
 

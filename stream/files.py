@@ -46,6 +46,7 @@ class Table:
 
 
 def is_parquet(path: Path) -> bool:
+    """By the file's first bytes. Raises InputError where it can't be opened."""
     return _first_bytes(path, 4) == PARQUET
 
 

@@ -14,6 +14,8 @@ JOINED_BYTES = 4_194_304  # runs up to this size are searched for brackets in on
 
 @dataclass(frozen=True, slots=True)
 class Limits:
+    """What a record may be; one beyond is a dead letter."""
+
     max_bytes: int = 262_144
     max_depth: int = 32  # of objects and lists in each other
     max_headers: int = 64

@@ -26,6 +26,7 @@ class Lineup:
 
     @property
     def digests(self) -> tuple[str, str | None]:
+        """Of the live model and the shadow."""
         return self.live.digest, self.shadow.digest if self.shadow else None
 
 
@@ -54,6 +55,7 @@ class Chosen:
         self.digests = digests
 
     def changes(self) -> list[Record]:
+        """The choice, if it changed since the last call."""
         if not self._changed:
             return []
         self._changed = False

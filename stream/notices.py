@@ -35,6 +35,7 @@ class Notice:
 
     @property
     def key(self) -> bytes:
+        """Of its record: the profile."""
         return self.profile.encode()
 
     def body(self, time: float) -> bytes:
@@ -42,6 +43,7 @@ class Notice:
         return orjson.dumps({"id": self.id, "time": rfc3339(time), "profile": self.profile, **self.data})
 
     def headers(self, time: float) -> list[tuple[str, bytes]]:
+        """CloudEvents attributes; `time`: seconds since 1970 UTC."""
         return cloud_event(self.id, self.profile, self.type, time, self.subject)
 
 

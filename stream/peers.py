@@ -82,6 +82,7 @@ class PeerSample:
         self.peers = self._publish()
 
     def changes(self) -> list[Record]:
+        """What changed since the last call: the sample, the rows that wait."""
         records: list[Record] = []
         if self._dirty:
             records.append((self.prefix + b"s", self._pack(self._rows)))

@@ -53,6 +53,8 @@ def certain(events: NDArray[np.intp]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
+    """What the policy says of B events."""
+
     p_value: NDArray[np.float64]  # [B]
     threshold: float  # p-value at or under which an event is inside the alert budget; 0: warming up
     alert: NDArray[np.bool_]  # [B] an alert leaves for this event

@@ -17,6 +17,7 @@ class Precision:
         self._given: dict[str, tuple[float, Outcome]] = {}
 
     def hear(self, heard: Heard) -> None:
+        """Take one verdict, in the place of an earlier one on the same alert."""
         verdict = heard.verdict
         if verdict.on_event:
             return

@@ -19,12 +19,16 @@ MAX_COLUMNS = 64
 
 @dataclass(frozen=True, slots=True)
 class TimeField:
+    """Where an event says when it happened, and how."""
+
     field: str
     unit: Unit  # iso: ISO 8601 text, UTC unless it says otherwise; the others count from 1970 UTC
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
+    """How many alerts may leave."""
+
     per_day: float | None  # alert budget: alerts a day over all partitions
     p: float | None  # or a fixed p-value; exactly one of the two
     suppress: float = 3600.0  # seconds (event time) in which an entity's repeats fold into its first alert
@@ -32,6 +36,8 @@ class AlertRule:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
+    """What an event is, of F feature columns in all; `load` and `parse` make one."""
+
     name: str
     entity: str  # dotted path of the key of the window
     noun: str  # what an entity is called in reasons: "card", "host"

@@ -31,6 +31,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
+    """What a profile may say, from a sample of `events` events."""
+
     events: int
     entity: Line
     time: Line

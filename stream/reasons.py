@@ -20,6 +20,8 @@ CAP = 10.0  # robust deviations, beyond which rows are equally far
 
 @dataclass(frozen=True, slots=True)
 class Reason:
+    """One feature's part in what makes an event strange."""
+
     feature: str
     value: Value  # number, seconds (elapsed), events (rate), HH:MM (time of day) or text; None: missing
     typical: Value  # the context's median, in the same terms; None for a category, or without a context

@@ -32,6 +32,7 @@ class Column:
 
     @cached_property
     def kind(self) -> Kind:
+        """What all of the values are."""
         types = set(map(type, self.values))
         if types <= {int, float, Decimal}:
             return "number"
@@ -48,10 +49,12 @@ class Column:
 
     @cached_property
     def distinct(self) -> int:
+        """How many different values there are."""
         return len(set(map(str, self.values)))
 
     @property
     def whole(self) -> bool:
+        """Whether all are whole numbers."""
         return self.kind == "number" and all(isinstance(value, int) for value in self.values)
 
     @cached_property

@@ -53,6 +53,7 @@ class Look:
         return np.sort(self.past)
 
     def show(self, value: float) -> str:
+        """A natural value with its unit."""
         return readable(self.feature, self.raw, value)
 
     @cached_property
@@ -73,6 +74,7 @@ class Look:
 
 
 def sentence(look: Look) -> str:
+    """What is said of the feature, in one line."""
     return _SENTENCES[look.feature.kind](look)
 
 

@@ -92,6 +92,7 @@ class Shadow:
         return sorted(self._alerts[kind].values(), key=lambda alert: alert.offset)
 
     def close_epoch(self) -> None:
+        """The candidate's policy closes its epoch."""
         self.policy.close_epoch()
 
     def changes(self) -> list[Record]:

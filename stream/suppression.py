@@ -28,6 +28,7 @@ class Episode:
     related: Related = Related(0, None)
 
     def pack(self) -> bytes:
+        """As `unpack` reads it."""
         first = self.time if self.related.first_seen is None else self.related.first_seen
         return _EPISODE.pack(_VERSION, self.rank, self.time, self.related.count, first)
 
@@ -82,6 +83,7 @@ class Suppression:
         return [(entity, self._episodes.get(entity)) for entity in touched]
 
     def restore(self, entity: str, episode: Episode | None) -> None:
+        """Put an entity's episode back as it was; None: it was forgotten."""
         if episode:
             self._keep(entity, episode)
         else:

@@ -18,6 +18,8 @@ MASKED = "***"
 
 @dataclass(frozen=True, slots=True)
 class FieldReport:
+    """One field over all events."""
+
     field: str
     read_as: str  # "entity", "time", kinds of features, "shown"
     missing: int  # events without it
@@ -27,6 +29,8 @@ class FieldReport:
 
 @dataclass(frozen=True, slots=True)
 class RejectReport:
+    """One kind of fault: how often, and where it was first."""
+
     reason: str
     detail: str  # of the first one
     events: int
@@ -45,6 +49,8 @@ class FirstFeatures:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """What a survey found."""
+
     profile: str
     events: int
     good: int
@@ -76,6 +82,7 @@ class Survey:
         self._masked = {feature.field for feature in profile.features if feature.mask}
 
     def on_batch(self, batch: EventBatch, rejects: tuple[Reject, ...], partition: int = 0) -> None:
+        """Take the good events of one run of a partition, and its rejects."""
         self._good += len(batch)
         if self._first is None and len(batch):
             self._first = batch.part(0, FIRST)
@@ -94,6 +101,7 @@ class Survey:
             self._first_reject.setdefault(key, (partition, reject))
 
     def report(self) -> Report:
+        """What was found so far."""
         times = np.concatenate(self._times) if self._times else np.array([])
         counts = np.array(list(self._entities.values()) or [0])
         strays = {name: sorted(seen) for name, seen in self._partitions.items() if len(seen) > 1}

@@ -43,13 +43,16 @@ class Verdict:
 
     @property
     def label(self) -> int:
+        """1 or -1, as the model's contract has it."""
         return LABEL[self.verdict]
 
     @property
     def key(self) -> bytes:
+        """Of its record: the entity."""
         return self.entity.encode()
 
     def body(self) -> bytes:
+        """JSON, which `parse` reads back."""
         source = self.source and {
             "topic": self.source.topic,
             "partition": self.source.partition,

@@ -24,6 +24,7 @@ class Mistakes:
     found: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, line: int, text: str) -> None:
+        """Note a mistake, once."""
         if (line, text) not in self.found:
             self.found.append((line, text))
 
@@ -80,6 +81,7 @@ class Section:
         return self._scalar(key, "text", required=True) or ""
 
     def optional_text(self, key: str) -> str | None:
+        """A text; None if absent or wrong."""
         value: str | None = self._scalar(key, "text")
         return value
 
@@ -195,5 +197,6 @@ def shown(node: yaml.Node | None) -> str:
 
 
 def did_you_mean(seen: str, known: Sequence[str]) -> str:
+    """A hint at the known word nearest to the one that was seen; empty if none is near."""
     near = difflib.get_close_matches(seen, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -64,10 +64,12 @@ def events(partition: int, parts: Sequence[Rows], columns: Sequence[Column]) -> 
 
 
 def alerts(rows: Sequence[AlertRow]) -> tuple[str, pa.Table]:
+    """Alerts as a table, and the day that it belongs to."""
     return _listed(rows, ALERTS)
 
 
 def verdicts(rows: Sequence[VerdictRow]) -> tuple[str, pa.Table]:
+    """Verdicts as a table, and the day that it belongs to."""
     return _listed(rows, VERDICTS)
 
 

@@ -91,6 +91,7 @@ class Job:
 
     @property
     def store(self) -> PartitionStore:
+        """The partitions that this worker holds."""
         store: PartitionStore = self.table.data
         return store
 
@@ -156,6 +157,7 @@ class Job:
                 self.fail(error)
 
     async def start_sink(self) -> None:
+        """Connect what writes, once, or end the process."""
         try:
             await self.sink.start()
         except Exception as error:

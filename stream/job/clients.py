@@ -41,6 +41,7 @@ def tls(settings: Settings) -> ssl.SSLContext | None:
 
 
 def password(settings: Settings) -> str:
+    """For SASL; empty where none is set."""
     return settings.sasl_password.get_secret_value() if settings.sasl_password else ""
 
 

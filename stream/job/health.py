@@ -60,6 +60,7 @@ class Health:
         self._main = threading.main_thread().ident
 
     def start(self) -> None:
+        """Serve and watch from now on."""
         threading.Thread(target=self._run, name="health", daemon=True).start()
 
     def _run(self) -> None:

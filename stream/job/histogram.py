@@ -17,6 +17,7 @@ class Histogram:
         self.sum = 0.0
 
     def add(self, value: float) -> None:
+        """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 

@@ -51,6 +51,7 @@ class ModelFeed:
         self.ready = threading.Event()
 
     def start(self) -> None:
+        """Follow the topic from now on."""
         threading.Thread(target=self._run, name="models", daemon=True).start()
 
     def catch_up(self) -> None:

@@ -54,6 +54,7 @@ class Sink:
                 self._producer, self._changelog = producer, changelog
 
     async def stop(self) -> None:
+        """Send what is left, and disconnect."""
         if self._producer is not None:
             await asyncio.gather(self._producer.stop(), self._changelog.stop())
 

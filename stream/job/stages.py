@@ -18,10 +18,12 @@ class Stopwatch:
         self._last = 0.0
 
     def start(self) -> None:
+        """A run begins."""
         self._stages.begin()
         self._last = perf_counter()
 
     def lap(self, stage: str) -> None:
+        """A stage of it ends."""
         now = perf_counter()
         self._stages.seconds[stage].add(now - self._last)
         self._last = self._stages.latest = now
@@ -45,10 +47,12 @@ class Stages:
         self._cpu_at_first = 0.0
 
     def begin(self) -> None:
+        """Note when the very first run began."""
         if self._first is None:
             self._first, self._cpu_at_first = perf_counter(), process_time()
 
     def count(self, what: str, which: str = "", number: int = 1) -> None:
+        """Add to a count."""
         self.done[what, which] += number
 
     def counted(self, what: str) -> dict[str, int]:

@@ -27,6 +27,7 @@ class PartitionStore(RunStore):
         self.partitions: dict[int, Partition] = {}
 
     def partition(self, number: int) -> Partition:
+        """The partition with this number, made if it is not there."""
         found = self.partitions.get(number)
         if found is None:
             found = self.partitions[number] = self._make(number)

@@ -101,4 +101,5 @@ def sentence(seen: Seen) -> str:
 
 
 def moment(seen: Seen) -> str:
+    """When the event happened, to the minute."""
     return str(seen.body["time"])[:16].replace("T", " ")

@@ -30,6 +30,7 @@ class Jar:
 
     @property
     def filename(self) -> str:
+        """As Maven calls the jar."""
         _, artifact, version = self.coordinate.split(":")
         return f"{artifact}-{version}.jar"
 

@@ -22,6 +22,7 @@ POLL_SECONDS = 0.05
 
 
 def main(folder: Path, commands: list[list[str]]) -> int:
+    """Run the commands in the folder, and remove it. Returns the exit status."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     log = folder / "broker.log"
     try:
@@ -54,6 +55,7 @@ def keep(command: list[str], log: Path) -> int | None:
 
 
 def tail(log: Path) -> str:
+    """The log's last lines."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
 

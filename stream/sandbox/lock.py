@@ -26,6 +26,7 @@ def resolve(cache: Path) -> Iterator[str]:
 
 
 def main() -> None:
+    """Print the lock."""
     with tempfile.TemporaryDirectory() as folder:
         print(f"# {KAFKA} and all it needs; made by: python -m stream.sandbox.lock")
         for line in resolve(Path(folder)):

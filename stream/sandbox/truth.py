@@ -41,6 +41,7 @@ class Outcome:
     into: NDArray[np.int64]  # [B] position of the alert that this event was folded into, else NOWHERE
 
     def catches(self, case: Case) -> bool:
+        """Whether an alert left on the case, or held one of its events after it began."""
         return bool(self.alert[case.events].any() or (self.into[case.events] >= case.events[0]).any())
 
     def true_alerts(self, planted: Sequence[Case]) -> int:
@@ -54,6 +55,7 @@ class Outcome:
 
     @cached_property
     def alerts(self) -> int:
+        """How many alerts left."""
         return int(self.alert.sum())
 
 

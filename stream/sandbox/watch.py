@@ -40,6 +40,7 @@ class Progress:
 
     @property
     def lag(self) -> int:
+        """Events that are not scored yet."""
         return max(0, self.produced - self.scored)
 
     def latency_ms(self) -> tuple[float, float] | None:

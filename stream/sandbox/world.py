@@ -100,6 +100,8 @@ class Cards:
 
 @dataclass(frozen=True, slots=True)
 class World:
+    """Where and by whom is bought."""
+
     terminals: Terminals
     cards: Cards
 
