@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from export.commands.options import signing_key_option
+from stream.cli.options import max_keys_option
 
 
 @click.command("reference", short_help="Write into an artifact how a stream usually is, for drift.")
@@ -24,13 +25,7 @@ from export.commands.options import signing_key_option
     type=click.IntRange(1),
     help="Partitions of the topic: rates and peers are counted in each.",
 )
-@click.option(
-    "--max-keys",
-    default=100_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Entities remembered per partition.",
-)
+@max_keys_option
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The new artifact's folder.")
 @signing_key_option
 def command(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from stream.cli.options import settings_option
+from stream.cli.options import input_option, settings_option
 
 
 @click.command()
@@ -14,13 +14,7 @@ from stream.cli.options import settings_option
     required=True,
     help="Built-in profile, or a YAML file: names the entity and time.",
 )
-@click.option(
-    "--input",
-    "source",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON lines (gzipped too) or Parquet.",
-)
+@input_option
 @click.option("--topic", help="Topic to write to.  [default: the setting input_topic]")
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events a second.")
 @click.option(

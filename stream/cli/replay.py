@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stream.cli.options import input_option, max_keys_option
+
 if TYPE_CHECKING:
     from stream.events import Reject
     from stream.replay import Replay, Scored
@@ -15,13 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--profile", "name", required=True, help="Built-in profile (card, zeek-conn) or a YAML file.")
-@click.option(
-    "--input",
-    "source",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JSON lines (gzipped too) or Parquet.",
-)
+@input_option
 @click.option(
     "--output",
     required=True,
@@ -51,13 +47,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     help="Partitions of the topic to act like.",
 )
-@click.option(
-    "--max-keys",
-    default=100_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Entities remembered per partition.",
-)
+@max_keys_option
 @click.option(
     "--batch",
     "size",
