@@ -106,9 +106,20 @@ class Level:
 
     def at_least(self, score: NDArray[np.float32]) -> NDArray[np.int64]:
         """How many kept scores are not below each `score` [B]; [B]."""
+        ordered = self._in_order()
+        return len(ordered) - ordered.searchsorted(score)
+
+    def distance(self, score: NDArray[np.float32]) -> float:
+        """Kolmogorov-Smirnov distance of scores [B], B > 0, from those that are kept."""
+        samples = self._in_order(), np.sort(score)
+        every = np.concatenate(samples)
+        below = [sample.searchsorted(every, side="right") / len(sample) for sample in samples]
+        return float(np.abs(below[0] - below[1]).max())
+
+    def _in_order(self) -> NDArray[np.float32]:
         if self._sorted is None:
             self._sorted = np.sort(np.concatenate([chunk.scores for chunk in self._chunks.values()]))
-        return len(self._sorted) - self._sorted.searchsorted(score)
+        return self._sorted
 
     def merged(self) -> Chunk | None:
         """One chunk of the next level, whenever CHUNKS more have come."""
@@ -175,6 +186,10 @@ class Calibration:
                 break
         seconds, events = longest
         return events / seconds * DAY if seconds > 0 else np.nan
+
+    def distance(self, score: NDArray[np.float32]) -> float:
+        """Kolmogorov-Smirnov distance of scores [B], B > 0, from the recent ones; 0 with no reference."""
+        return self._levels[0].distance(score) if self._levels[0].kept else 0.0
 
     def depth(self, p: float) -> int:
         """How many levels it takes to tell p-values down to `p`, or as many as there are."""

@@ -156,8 +156,9 @@ class Detector:
         self.windows.close_epoch()
         self.features.close_epoch()
         self.peers.close_epoch()
-        self.policy.close_epoch()
         self.shadow.close_epoch()
+        if self.policy.close_epoch():
+            self.drift.new_scores()
         return self.drift.close_epoch()
 
     def _reference(self) -> Reference | None:
@@ -181,9 +182,12 @@ class Detector:
 
     def on_verdicts(self, news: Sequence[Heard]) -> Counter[tuple[str, str]]:
         """Apply verdicts that came, between two runs of events; counts by verdict and outcome (see `Hearing`)."""
-        before = dict(self.feedback.heard)
+        before, scale = dict(self.feedback.heard), self.feedback.scale
         outcomes = self._hearing.on_verdicts(news, self.offset)
         self._unheard |= self.feedback.heard != before
+        if self.feedback.scale != scale:
+            self.policy.relabel()
+            self.shadow.relabel()
         return outcomes
 
     def changes(self) -> list[Record]:

@@ -63,12 +63,16 @@ class Drift:
 
     def new_model(self, reference: Reference | None) -> None:
         """Another model's scores come from here on, and what its manifest says of this profile, if anything."""
+        self.new_scores()
         if reference is None:
-            self._score.restart()
             return
         features = self._monitors[b"f"]
         features.hold_against([reference.features[name].histogram for name in features.names])
         self._score.hold_against([reference.score.histogram])
+
+    def new_scores(self) -> None:
+        """The scores of before say nothing of those to come."""
+        self._score.restart()
 
     def changes(self) -> list[Record]:
         """What changed since the last call."""

@@ -110,6 +110,13 @@ class Feedback:
             self._labelled = self._filled(confirmed, dismissed)
         return self._labelled
 
+    @property
+    def scale(self) -> tuple[int, int]:
+        """Binary digits of how many labelled rows are confirmed, and dismissed: a change may change all scores."""
+        label = self.labelled.label
+        confirmed, dismissed = (int(np.count_nonzero(label == each)).bit_length() for each in (1, -1))
+        return confirmed, dismissed
+
     def _rows(self, label: int) -> Iterator[Judged]:
         """The newest first, those of which nothing is known left out."""
         for judged in reversed(self._judged.values()):

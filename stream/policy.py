@@ -17,7 +17,6 @@ The reference is frozen within an epoch (512 offsets of the partition) and grows
 batches begin and end changes nothing.
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -28,19 +27,17 @@ from numpy.typing import NDArray
 from stream.budget import Budget
 from stream.calibration import Calibration, Chunk
 from stream.errors import StateError
+from stream.open_epoch import OpenEpoch
 from stream.profile import AlertRule
 from stream.records import Record
 from stream.suppression import Episode, Related, Suppression
-from stream.versioned import unpack_head
 
 SEVERITIES = ("medium", "high", "critical")
 SEVERITY_STEP = 4.0  # each is for p-values so much smaller than the one before
 LARGEST_SHARE = 0.05  # of all events, however large the budget
+MOVED = 0.15  # Kolmogorov-Smirnov distance of scores that are not those of the reference any more
 
 _CHUNK, _PENDING, _EPISODE, _BUDGET = b"pc", b"pp", b"pe", b"pb"
-_VERSION = 2
-_HEAD = struct.Struct("<B")
-_SCORED = np.dtype([("score", "<f4"), ("time", "<f8")])
 
 
 Precision: TypeAlias = Callable[[NDArray[np.intp]], NDArray[np.float64]]
@@ -77,7 +74,7 @@ class Policy:
         self._calibration = Calibration()
         self._budget = Budget(self._per_day)
         self._suppression = Suppression(rule.suppress)
-        self._pending = bytearray()  # _SCORED items of the open epoch
+        self._open = OpenEpoch()
         self._chunks: list[tuple[int, Chunk]] = []
         self._dropped: list[tuple[int, int]] = []  # level and slot of chunks that no longer count
         self._changed = self._asked = False  # the open epoch; the budget
@@ -97,7 +94,8 @@ class Policy:
         """
         threshold, depth = self._thresholds()
         p_value = self._calibration.p_value(score, depth)
-        self._await_close(score, time)
+        self._open.add(score, time)
+        self._changed |= len(score) > 0
         alert = np.zeros(len(score), bool)
         severity: list[str] = []
         related: list[Related] = []
@@ -125,31 +123,46 @@ class Policy:
         found: list[int] = kept.tolist()
         return found
 
-    def close_epoch(self) -> None:
-        """What is pending joins the reference, and episodes that are over are forgotten."""
-        if not self._pending:
-            return
-        pending = np.frombuffer(bytes(self._pending), _SCORED)
-        self._pending.clear()
-        added = self._calibration.add(pending["score"], pending["time"])
+    def relabel(self) -> None:
+        """So many verdicts came that all scores may be others from here on."""
+        self._open.relabel()
+        self._changed = True
+
+    def close_epoch(self) -> bool:
+        """What is open joins the reference, and episodes that are over are forgotten.
+
+        Where labels have moved the scores, p-values against those of before would be wrong for as long as these are
+        remembered: a new reference begins with what came since, and the answer is true.
+        """
+        if not len(self._open):
+            return False
+        scored, fresh = self._open.close()
+        moved = fresh is not None and self._calibration.distance(fresh["score"]) > MOVED
+        if fresh is not None and moved:
+            scored = fresh
+            self._refer_to(Calibration())
+        added = self._calibration.add(scored["score"], scored["time"])
         self._chunks += added
         self._suppression.forget(added[0][1].at)
         self._threshold = None
         self._changed = True
+        return moved
 
     def adopt(self, other: "Policy | None") -> None:
         """Judge another model's scores from here on: by the reference that `other` made of them, or by a new one.
 
         Budget and episodes go on: they are about the alerts that left.
         """
-        before = self._calibration.chunks
-        self._calibration = other._calibration if other else Calibration()
-        self._pending = bytearray(other._pending) if other else bytearray()
-        self._chunks = self._calibration.chunks
-        kept = {(level, chunk.slot) for level, chunk in self._chunks}
-        self._dropped = [(level, chunk.slot) for level, chunk in before if (level, chunk.slot) not in kept]
+        self._refer_to(other._calibration if other else Calibration())
+        self._open = OpenEpoch(other._open.pack()) if other else OpenEpoch()
         self._threshold = None
         self._changed = True
+
+    def _refer_to(self, calibration: Calibration) -> None:
+        before, self._calibration = self._calibration.chunks, calibration
+        self._chunks = calibration.chunks
+        kept = {(level, chunk.slot) for level, chunk in self._chunks}
+        self._dropped += [(level, chunk.slot) for level, chunk in before if (level, chunk.slot) not in kept]
 
     def changes(self) -> list[Record]:
         """Records that bring another Policy to this state, as far as they changed since the last call."""
@@ -157,7 +170,7 @@ class Policy:
         records += [(_CHUNK + bytes([level, chunk.slot]), chunk.pack()) for level, chunk in self._chunks]
         self._chunks, self._dropped = [], []
         if self._changed:
-            records.append((_PENDING, _HEAD.pack(_VERSION) + self._pending))
+            records.append((_PENDING, self._open.pack()))
         if self._asked:
             records.append((_BUDGET, self._budget.pack()))
         self._changed = self._asked = False
@@ -177,7 +190,7 @@ class Policy:
             else:
                 self._calibration.restore(rest[0], Chunk.unpack(value))
         elif key == _PENDING:
-            self._restore_pending(value)
+            self._open = OpenEpoch(value or b"")  # none of a trial that is over
         elif key == _BUDGET:
             self._restore_budget(value)
         else:
@@ -186,23 +199,10 @@ class Policy:
                 "pp; another release of onsight wrote it: run that one, or start afresh with another application_id"
             )
 
-    def _restore_pending(self, value: bytes | None) -> None:
-        """None: of a trial that is over, as below."""
-        if value is not None:
-            unpack_head(_HEAD, value, _VERSION, "the policy's open epoch")
-        self._pending = bytearray((value or b"")[_HEAD.size :])
-
     def _restore_budget(self, value: bytes | None) -> None:
         self._budget = Budget(self._per_day)
         if value is not None:
             self._budget.restore(value)
-
-    def _await_close(self, score: NDArray[np.float32], time: NDArray[np.float64]) -> None:
-        if len(score):
-            pending = np.empty(len(score), _SCORED)
-            pending["score"], pending["time"] = score, time
-            self._pending += pending.tobytes()
-            self._changed = True
 
     def _thresholds(self) -> tuple[float, int]:
         """The p-value that is inside the budget, and how many levels of calibration it takes to tell."""

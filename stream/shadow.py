@@ -91,6 +91,10 @@ class Shadow:
         """The newest of one kind, oldest first."""
         return sorted(self._alerts[kind].values(), key=lambda alert: alert.offset)
 
+    def relabel(self) -> None:
+        if self.events:
+            self.policy.relabel()
+
     def close_epoch(self) -> None:
         """The candidate's policy closes its epoch."""
         self.policy.close_epoch()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ks_2samp
 
 from stream.calibration import CHUNKS, KEPT, Calibration, Chunk, Level, without
 from stream.days import DAY
@@ -116,3 +117,17 @@ def test_a_chunk_of_another_version_is_refused() -> None:
     for value in (b"", b"\x07" + chunk.pack()[1:], chunk.pack()[:20]):
         with pytest.raises(StateError, match="expected version 01"):
             Chunk.unpack(value)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 99), st.integers(1, 600), st.floats(-1, 1), st.booleans())
+def test_the_distance_is_that_of_the_two_samples(seed: int, count: int, shift: float, rounded: bool) -> None:
+    random = np.random.default_rng(seed)
+    recent, fresh = random.random(1024).astype(np.float32), (random.random(count) + shift).astype(np.float32)
+    if rounded:
+        recent, fresh = recent.round(1), fresh.round(1)
+    calibration = Calibration()
+    assert calibration.distance(fresh) == 0
+    for part in (recent[:512], recent[512:]):
+        calibration.add(part, np.arange(512.0))
+    assert calibration.distance(fresh) == pytest.approx(ks_2samp(recent, fresh).statistic)

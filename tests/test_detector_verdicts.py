@@ -7,9 +7,11 @@ import orjson
 from card_stream import events, profile, scorer
 
 from stream.alerts import Source
+from stream.artifact import load_artifact, shipped
 from stream.detector import Detector
 from stream.events import decode
 from stream.known_verdicts import Heard
+from stream.scorer import Scorer
 from stream.verdict import Outcome, Verdict
 
 COUNT = 200
@@ -129,3 +131,22 @@ def fed_with(copy: Detector) -> Detector:
     outcome(detector, on(COUNT - 21, features=True), on(COUNT - 22, "dismissed", features=True))
     assert detector.feedback.heard == copy.feedback.heard
     return detector
+
+
+def test_a_first_verdict_that_moves_all_scores_does_not_silence_the_alerts() -> None:
+    """A confirmed row among the peers makes the trained model's other scores smaller."""
+    described, count, half = profile(), 3 * 2048, 2048
+    learned = Scorer(load_artifact(shipped("onsight")), described.category, described.direction)
+    batch, _ = decode(described, None, [value for _, value in events(count)], np.arange(count))
+    detector = Detector(described, learned, HERE)
+    first = detector.on_batch(batch.part(0, half), half - 1)
+    alert = orjson.loads(first.alerts[-1].body())
+    place = alert["source"]["offset"]
+    told = alert["features"], alert["event"]
+    verdict = Verdict(alert["id"], alert["entity"], "confirmed", "ann", 0.0, HERE, place, *told)
+    assert outcome(detector, verdict) == {"applied": 1}
+    after = detector.on_batch(batch.part(half, count), count - 1)
+    assert np.median(after.score) < 0.5 * np.median(first.score), "else this shows nothing"
+    judged_by_both = after.p_value[1024:] <= 0.3
+    assert 0.2 < judged_by_both.mean() < 0.4
+    assert after.shifts == ()
