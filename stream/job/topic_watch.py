@@ -19,6 +19,8 @@ PATIENCE = 10.0  # seconds that the brokers have to say where a topic ends
 
 
 class TopicWatch:
+    """Looks at the group's partitions and at the verdicts topic, and ends a worker that would miss what is in them."""
+
     def __init__(self, job: "Job") -> None:
         self._job = job
 
