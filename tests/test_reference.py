@@ -121,6 +121,16 @@ def test_a_profile_that_has_changed_since_is_refused(folder: Path) -> None:
         detector.on_batch(batch(count=9), 8)
 
 
+def test_what_a_worker_would_refuse_is_not_published(folder: Path) -> None:
+    changed = folder / "changed.yaml"
+    changed.write_text(PROFILE.replace("window: 8", "window: 16"))
+    words = ["publish", str(folder / "told"), "--profile", str(changed), "--key", str(folder / "public.pem")]
+    refused = CliRunner().invoke(cli, [*words, "--kafka", "127.0.0.1:9"])
+    assert isinstance(refused.exception, ContractError), refused.output
+    said = "expected the score to be 'window 16 peers 16' as the profile has it, found 'window 8 peers 16'"
+    assert said in str(refused.exception)
+
+
 def test_too_few_events_are_refused(folder: Path) -> None:
     (folder / "few.jsonl").write_bytes(b"\n".join(value for _, value in events(50)))
     refused = run(folder, shipped(), folder / "few", "few.jsonl")
