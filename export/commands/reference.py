@@ -41,7 +41,7 @@ def command(
     \b
     Example:
       onsight-export reference "$(onsight artifact)" --profile card --input may.parquet --partitions 12 --out with-may
-      onsight-export publish with-may --profile card
+      onsight-export publish with-may --profile card --key ~/.config/onsight/keys/public.pem
     """
     from dataclasses import replace
 
