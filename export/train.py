@@ -33,7 +33,7 @@ LAYOUTS = (
 LABEL_LAYOUTS = (Layout(contexts=2), Layout(groups=2, contexts=2, rows=16, peers=256))
 WARM_UP = 0.02  # share of the steps in which the rate rises
 STEPS_A_MINUTE = 1500  # of the nominal machine with two cores
-LABEL_SHARE, LABEL_RATE = 0.05, 0.1  # of the zero-shot part's: what labels say needs little training
+LABEL_SHARE, LABEL_RATE = 0.05, 0.02  # of the zero-shot part's: what labels say needs little training
 PREFETCH = 4
 STANDARD_BATCHES = 12
 

@@ -71,7 +71,9 @@ def command(
     from export.meta.kept import take_up
     from export.package import read_private_key, write_artifact
     from export.train import Plan, train
+    from stream.memory import keep_freed_memory
 
+    keep_freed_memory()
     private = read_private_key(key.expanduser())
     start = take_up(origin, private.public_key()) if origin else None
     plan = Plan.for_minutes(minutes, start.size if start else size, seed)

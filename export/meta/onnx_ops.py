@@ -99,6 +99,10 @@ class OnnxOps:
         ones = self._graph.op("Expand", 1.0, length)
         return self._graph.squeeze(x @ ones, -1)
 
+    def exact_product(self, x: Array, y: Array) -> Array:
+        wide = (self._graph.op("Cast", part, to=TensorProto.DOUBLE) for part in (x, y))
+        return self._graph.cast(self._graph.op("MatMul", *wide))
+
     def highest(self, x: Array, axis: int) -> Array:
         return self._graph.op("ReduceMax", x, [axis], keepdims=0)
 

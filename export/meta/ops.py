@@ -68,6 +68,9 @@ class Ops(Protocol):
     def total(self, x: Array) -> Array:
         """The sum over the last axis, without it."""
 
+    def exact_product(self, x: Array, y: Array) -> Array:
+        """x @ y as if summed in float64: the order of what is summed then makes no difference."""
+
     def highest(self, x: Array, axis: int) -> Array:
         """The maximum, without the axis; over no elements it is minus infinity."""
 
@@ -121,6 +124,11 @@ class Ops(Protocol):
 def weighted(ops: Ops, x: Array, weights: Array) -> Array:
     """The sum over the last axis of x [N, K, M], weighted by `weights` [N, M]: [N, K]."""
     return ops.squeeze(x @ ops.unsqueeze(weights, 2), 2)
+
+
+def exactly_weighted(ops: Ops, x: Array, weights: Array) -> Array:
+    """As `weighted`, by an exact product."""
+    return ops.squeeze(ops.exact_product(x, ops.unsqueeze(weights, 2)), 2)
 
 
 def stacked(ops: Ops, parts: Sequence[Array]) -> Array:

@@ -11,12 +11,12 @@ Shapes as in `export.meta`.
 from dataclasses import dataclass
 
 from export.meta.columns import Columns
-from export.meta.ops import Array, Ops, weighted
+from export.meta.ops import Array, Ops, exactly_weighted
 from export.meta.query import EXCESS, Query
 from export.meta.reference import Reference
 
 STEPS = 16
-RIDGES = (0.03, 0.09)  # first values: sharp, and for labels that contradict each other
+RIDGES = (0.018, 0.065)  # first values: sharp, and for labels that contradict each other
 INTERPLAY = (8.0,)  # how steep the kernels are which see all features at once
 FORMS = 1 + len(INTERPLAY)
 CLASSIFIERS = FORMS * len(RIDGES)
@@ -45,16 +45,18 @@ def fit(ops: Ops, reference: Reference, columns: Columns, size: Array) -> Fitted
     anomalous, usual = (part / ops.unsqueeze(ops.total(part) + TINY, 1) for part in (anomalies, others))
     placed = _placed(ops, reference, columns)
     distances = _pairs(ops, reference, placed, columns)
-    average = ops.unsqueeze(columns.used / columns.count + reference.missing * 0.0, 1)
-    flat = average @ ops.reshape(distances, (0, 0, -1))
+    # Divided last: products with 1 lose nothing, and the order of the columns then makes less of a difference.
+    used = ops.unsqueeze(columns.used + reference.missing * 0.0, 1)
+    flat = used @ ops.reshape(distances, (0, 0, -1)) / ops.unsqueeze(columns.count, 2)
     one = ops.unsqueeze(anomalies, 2) * 0.0 + 1.0
     distance = ops.shaped_like(flat, one * ops.unsqueeze(anomalies, 1))
     share = anomalous + usual
     share = share / ops.unsqueeze(ops.total(share) + TINY, 1)
-    base = ops.unsqueeze(ops.unsqueeze(ops.total(weighted(ops, distance, share) * share), 1), 2)
+    typical = ops.unsqueeze(exactly_weighted(ops, distance, share), 1)
+    base = ops.unsqueeze(exactly_weighted(ops, typical, share), 2)
     forms = _forms(ops, distance, base)
-    mean = ops.squeeze(forms @ ops.unsqueeze(ops.unsqueeze(share, 1), 3), 3)
-    middle = ops.unsqueeze(ops.total(mean * ops.unsqueeze(share, 1)), 2)
+    mean = ops.squeeze(ops.exact_product(forms, ops.unsqueeze(ops.unsqueeze(share, 1), 3)), 3)
+    middle = ops.unsqueeze(exactly_weighted(ops, mean, share), 2)
     kernels = ops.unsqueeze(mean, 3) + ops.unsqueeze(mean - middle, 2) - forms
 
     present = reference.keep + anomalies
@@ -72,7 +74,7 @@ def fit(ops: Ops, reference: Reference, columns: Columns, size: Array) -> Fitted
     target = (target - ops.unsqueeze(ops.total(target * share), 1)) * root
     say = _solved(ops, systems, bound, ridge, ops.unsqueeze(ops.unsqueeze(target, 1), 1))
     say = say * across
-    start = ops.total(say * ops.unsqueeze(mean, 2))
+    start = ops.squeeze(ops.exact_product(say, ops.unsqueeze(mean, 3)), 3)
     return Fitted(placed, base, say, ops.unsqueeze(ops.reshape(start, (0, -1)), 1))
 
 
@@ -87,7 +89,7 @@ def classify(ops: Ops, fitted: Fitted, query: Query, columns: Columns) -> Array:
     known = ops.unsqueeze(ops.total(query.present) + TINY, 2)
     distance = ops.squeeze(ops.unsqueeze(query.present, 2) @ distances, 2) / known
     forms = _forms(ops, distance, fitted.usual)
-    said = forms @ ops.transpose(fitted.say * -1.0, (0, 1, 3, 2))
+    said = ops.exact_product(forms, ops.transpose(fitted.say * -1.0, (0, 1, 3, 2)))
     parts = [ops.squeeze(ops.part(said, 1, place, place + 1), 1) for place in range(FORMS)]
     return ops.concat(parts, 2) + fitted.start
 
@@ -146,7 +148,7 @@ def _solved(ops: Ops, systems: Array, highest: Array, ridge: Array, targets: Arr
     def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
         x, rest, way, ratio = state
         x = x + way
-        rest = rest - (way @ systems + way * ridge)
+        rest = rest - (ops.exact_product(way, systems) + way * ridge)
         now = ops.reciprocal(middle / extent * 2.0 - ratio)
         return x, rest, way * (now * ratio) + rest * (now / extent * 2.0), now
 

@@ -1,1 +1,1 @@
-BEdsWyKuytfZga525ZrQzcgumk22xqu94eZBACYZV9awMrf1nTYVKsfeFCXcEMkDO9KqHy40cZifv1dDGcawDw==
+nU0Wy0D7y4V6L63OTnivJGKDvEWoa/wEaMykdcPT3RwxP4EQsMkGmhQjElan6bYws9TVmzRbC/TMamsNoBeuBQ==
