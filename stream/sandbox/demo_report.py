@@ -33,7 +33,8 @@ def report(summary: Summary, console: Console) -> None:
     console.print(_kinds(summary.review.kinds))
     console.print(_methods(summary.review.methods))
     console.print(
-        "The others choose their alerts at the end, with the whole stream before them; onsight chose live.",
+        "onsight chose live, in the worker, and with the learned model once more in this process. The others choose "
+        "their alerts at the end, with the whole stream before them.",
         style="dim",
         highlight=False,
         soft_wrap=True,
@@ -62,7 +63,7 @@ def _kinds(kinds: tuple[Kind, ...]) -> Table:
 
 
 def _methods(methods: tuple[Score, ...]) -> Table:
-    table = _table(f"Caught with the same {methods[0].alerts:,} alerts")
+    table = _table("Caught with the same budget of alerts")
     table.add_column("method", no_wrap=True)
     for name in (*methods[0].by_kind, "all"):
         table.add_column(name, justify="right")

@@ -1,6 +1,7 @@
 """Looking back on a demo: what the worker caught and what it missed, beside what others would have caught."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from stream.sandbox.watch import Seen
 from stream.scorer import Scorer
 from stream.settings import Settings
 
+LEARNED = "onsight, learned model"
+
 
 def review(
     settings: Settings,
@@ -26,10 +29,15 @@ def review(
 ) -> Review:
     """Hold the alerts of a worker with these settings against the truth of the stream that it scored."""
     profile = load(settings.profile)
-    scorer = Scorer(load_artifact(settings.artifact or shipped()), profile.category, profile.direction)
     batches = tuple(decoded(profile, records))
-    seen = look_back(profile, scorer, batches, settings.partitions)
+
+    def lived_through(artifact: Path) -> Hindsight:
+        scorer = Scorer.for_profile(load_artifact(artifact), profile)
+        return look_back(profile, scorer, batches, settings.partitions)
+
+    seen = lived_through(settings.artifact or shipped())
     planted = cases(stream)
+    learned = score(LEARNED, planted, lived_through(shipped("onsight")).outcome)
     rivals = (
         score(name, planted, _at_the_same_budget(found, stream, profile, seen.outcome.alerts))
         for name, found in _rivals(profile, batches, stream, seed)
@@ -38,7 +46,7 @@ def review(
         alerts_per_day=profile.alerts.per_day,
         differing=_differing(seen, alerts),
         kinds=by_kind(planted, seen),
-        methods=(score("onsight", planted, seen.outcome), *rivals),
+        methods=(score("onsight", planted, seen.outcome), learned, *rivals),
     )
 
 
