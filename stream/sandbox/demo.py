@@ -19,7 +19,7 @@ from stream.sandbox.worker import Worker
 
 TERMINALS = 400
 FRAUD_RATE = 0.01  # incidents of each kind, per card and 30 days
-RATE = 4000.0  # events a second
+RATE = 5000.0  # events a second
 PATIENCE = 30.0  # seconds without progress after which the demo gives up
 
 
