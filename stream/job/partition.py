@@ -5,6 +5,7 @@ source offset is released. Scoring goes on meanwhile, until too much is unwritte
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -77,6 +78,7 @@ class Partition:
         self._open = True
         self._busy, self._writing = asyncio.Lock(), asyncio.Lock()
         self._flusher: asyncio.Task[None] | None = None
+        self._much = asyncio.Event()  # is unwritten: the flusher need not linger
 
     async def on_run(self, records: Sequence[Any]) -> None:
         """Score a run of records; those at or before the state's offset have been scored already."""
@@ -94,6 +96,8 @@ class Partition:
             self._flush_later()  # also for what was scored before a restart, and perhaps not released then
         if self._unwritten >= UNWRITTEN:
             await self.flush()
+        elif self._unwritten >= UNWRITTEN // 2:
+            self._much.set()
 
     async def _on_fresh(self, records: Sequence[Any], offset: np.ndarray) -> None:
         decisions, rejects = self._score(records, offset)
@@ -147,7 +151,9 @@ class Partition:
         """Flush until nothing is unwritten: a run may come while an earlier flush awaits its acknowledgement."""
         try:
             while True:
-                await asyncio.sleep(LINGER)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._much.wait(), LINGER)
+                self._much.clear()
                 await self.flush()
                 if not self._unwritten:
                     return
