@@ -29,7 +29,8 @@ from stream.notices import Notice, drifted
 from stream.records import Record
 from stream.trace_context import carried
 
-LINGER = 1.0  # seconds: changes of this long go into one changelog batch, a busy entity's into one record
+LINGER = 1.0  # seconds: changes of this long go into one changelog batch, a busy entity's into one record,
+QUIET = 0.1  # unless no run has come for so long
 UNWRITTEN = 8192  # events whose state may be ahead of the changelog
 
 
@@ -151,14 +152,22 @@ class Partition:
         """Flush until nothing is unwritten: a run may come while an earlier flush awaits its acknowledgement."""
         try:
             while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._much.wait(), LINGER)
-                self._much.clear()
+                await self._linger()
                 await self.flush()
                 if not self._unwritten:
                     return
         except Exception as error:
             self._fail(error)
+
+    async def _linger(self) -> None:
+        """Wait for more to write, as long as it comes and is not much."""
+        for _ in range(round(LINGER / QUIET)):
+            scored = self.scored
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._much.wait(), QUIET)
+            if self._much.is_set() or self.scored == scored:
+                break
+        self._much.clear()
 
     def _count(self, events: int) -> None:
         stages, number, policy = self._stages, str(self.detector.source.partition), self.detector.policy
