@@ -6,16 +6,18 @@ Some are pooled as they are, the others by a small network whose weights are non
 import numpy as np
 
 from export.meta.columns import Columns
+from export.meta.grain import GAPS
 from export.meta.ops import Array, Ops, stacked_queries
 from export.meta.prepared import Prepared
 from export.meta.query import Query
 
-CELLS = 11
+CELLS = 11 + GAPS
 POOLED_CELLS = 2
-SINGLE = 9
+SINGLE = 9 + GAPS
 ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)
+OF_GAPS = range(CELLS - GAPS, CELLS)
 # Single features' detectors, each a sum of cells: either side, and the upper one alone.
-PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR]]
+PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR, *OF_GAPS]]
 PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = 1
 
 
@@ -42,7 +44,7 @@ def _cells(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> Arra
     novel = ops.relu(query.rarity - ops.unsqueeze(reference.usual_rarity, 1)) * (query.present - number)
     high, low = (ops.relu(side) * query.present for side in (query.squashed, 0.0 - query.squashed))
     cells = stacked_queries(ops, [query.few_above, query.few_below, distinct, novel, high, low])
-    return ops.transpose(ops.concat([query.beyond, cells], 2), (0, 1, 3, 2))
+    return ops.transpose(ops.concat([query.beyond, cells, query.gaps], 2), (0, 1, 3, 2))
 
 
 def _network(ops: Ops, prepared: Prepared, query: Query, each: Array) -> Array:

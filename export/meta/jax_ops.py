@@ -89,11 +89,14 @@ class JaxOps:
     def smallest(self, x: Array, number: int) -> Array:
         return -jax.lax.top_k(-x, min(number, x.shape[-1]))[0]
 
+    def ascending(self, x: Array) -> Array:
+        return jnp.sort(x, -1)
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return jnp.concatenate(parts, axis)
 
     def part(self, x: Array, axis: int, start: int, stop: int) -> Array:
-        return jax.lax.slice_in_dim(x, start, stop, axis=axis)
+        return jax.lax.slice_in_dim(x, start, min(stop, x.shape[axis]), axis=axis)
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         return x.reshape([size or x.shape[axis] for axis, size in enumerate(shape)])
@@ -106,6 +109,9 @@ class JaxOps:
 
     def where_any(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
         return then() if self._flagged else otherwise
+
+    def where_all(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
+        return jnp.where(jnp.min(flag) > 0, then(), otherwise)
 
     def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
         return lambda x: x, lambda x, like: x

@@ -113,6 +113,9 @@ class OnnxOps:
         there = self._graph.op("Shape", x, start=-1)
         return self._graph.smallest(x, self._graph.op("Min", there, [number]))[0]
 
+    def ascending(self, x: Array) -> Array:
+        return self._graph.smallest(x, self._graph.op("Shape", x, start=-1))[0]
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return self._graph.op("Concat", *parts, axis=axis)
 
@@ -147,6 +150,11 @@ class OnnxOps:
         flags = graph.op("Concat", graph.op("Reshape", flag, [-1]), graph.constant(np.zeros(1)), axis=0)
         peak = graph.op("ReduceMax", flags, keepdims=0)
         return graph.when(graph.op("Greater", peak, 0.0), then, otherwise)
+
+    def where_all(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
+        """A branch: what is not taken costs nothing."""
+        least = self._graph.op("ReduceMin", flag, keepdims=0)
+        return self._graph.when(self._graph.op("Greater", least, 0.0), then, otherwise)
 
     def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
         """Filled up to a multiple of TILE by the first one again: the last bits would hang on the number else."""

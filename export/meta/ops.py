@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = Any  # a jax.Array or an edge of the graph, float32 unless the name says bool
+END = 1 << 30  # where a part goes on to the end
 
 
 class Ops(Protocol):
@@ -80,12 +81,15 @@ class Ops(Protocol):
     def smallest(self, x: Array, number: int) -> Array:
         """The `number` smallest along the last axis in rising order; all of them where there are fewer."""
 
+    def ascending(self, x: Array) -> Array:
+        """In rising order along the last axis."""
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array: ...
     def transpose(self, x: Array, order: Sequence[int]) -> Array: ...
     def unsqueeze(self, x: Array, axis: int) -> Array: ...
     def squeeze(self, x: Array, axis: int) -> Array: ...
     def part(self, x: Array, axis: int, start: int, stop: int) -> Array:
-        """The elements from `start` up to `stop`."""
+        """The elements from `start` up to `stop`; a negative `stop` counts from the end, and END is the end."""
 
     def reshape(self, x: Array, shape: Sequence[int]) -> Array:
         """-1: what is left over; 0: as it is in `x`."""
@@ -101,6 +105,9 @@ class Ops(Protocol):
 
         Where no element is, both must be the same.
         """
+
+    def where_all(self, flag: Array, then: Callable[[], Array], otherwise: Array) -> Array:
+        """What `then` gives if every element of `flag` is above 0, else `otherwise`, of the same shape."""
 
     def chosen(self, flag: Array) -> tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]:
         """What keeps of an array [N, ...] the parts where any of `flag` [N, K] is above 0, and what puts them back.

@@ -6,6 +6,7 @@ Beyond the rows' range the log of what exceeds it is added to the squashed value
 from dataclasses import dataclass
 
 from export.meta.columns import Columns
+from export.meta.grain import applies, gaps
 from export.meta.histogram import place, query_ranks
 from export.meta.ops import Array, Ops, stacked_queries
 from export.meta.rarity import rarity
@@ -28,6 +29,7 @@ class Query:
     bins: Array  # [N, Q, F, BINS], how far a value fills each bin
     differs: Array  # [N, Q, F, M], 0 where a row has the very same value, else 1
     rarity: Array  # minus the log of their share
+    gaps: Array  # [N, Q, GAPS, F], how far the next value is, and how new a value
 
 
 def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query:
@@ -53,7 +55,7 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     side = ops.sign(apart)
     lead = ops.squeeze(side @ share, 3)
     differs = ops.abs(side)
-    other = ops.squeeze(differs @ share, 3)
+    alike = ops.unsqueeze(reference.here, 1) - ops.squeeze(differs @ share, 3)
     few_above, few_below = _tails(ops, lead, reference, columns)
     here = present * varied
     return Query(
@@ -65,8 +67,15 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
         few_below=few_below * here,
         bins=bins,
         differs=differs,
-        rarity=rarity(
-            ops, ops.unsqueeze(reference.here, 1) - other, ops.unsqueeze(reference.count, 1), UNSEEN
+        rarity=rarity(ops, alike, ops.unsqueeze(reference.count, 1), UNSEEN),
+        gaps=gaps(
+            ops,
+            apart,
+            alike,
+            reference.grain,
+            reference.keep,
+            reference.count,
+            applies(ops, present, columns),
         ),
     )
 

@@ -7,6 +7,7 @@ as a rank, read off a histogram and given a normal distribution. Both rise with 
 from dataclasses import dataclass
 
 from export.meta.columns import FARTHEST, Columns
+from export.meta.grain import MISSING, Grain, grain
 from export.meta.histogram import Histogram, histogram_of, place, row_ranks
 from export.meta.ops import Array, Ops, weighted
 from export.meta.rarity import rarity
@@ -14,7 +15,6 @@ from export.meta.robust import TINY, robust_scale
 
 SCALE_ROWS = 4.0
 UNVARIED = 8.0
-MISSING = 1e38
 LEAST_VARIANCE = 1e-3
 UNSEEN = 0.5  # of a row
 
@@ -44,6 +44,7 @@ class Reference:
     histogram: Histogram
     top: Array  # [N, F], the highest standing on the robust scale, at least 0
     bottom: Array  # [N, F], the lowest, at most 0
+    grain: Grain
     usual_rarity: Array  # [N, F], of a row's value among the other rows, for categories
 
 
@@ -65,6 +66,9 @@ def reference(
     rank = row_ranks(ops, histogram)
     kept = y * ops.unsqueeze(keep, 1)
     mean, spread = _moments(ops, kept, keep, present, constant, prior)
+    lined = value + (1.0 - known * ops.unsqueeze(keep, 1)) * MISSING
+    unit = ops.abs(gain) / spread
+    finer, lacking = (prior.grain, 1.0 - prior.here) if prior else (None, seen)
     return Reference(
         rows=rows,
         ordered=value + (1.0 - known) * MISSING,
@@ -89,6 +93,7 @@ def reference(
         histogram=histogram,
         top=ops.relu(ops.highest(kept, 2)),
         bottom=ops.minimum(ops.lowest(kept, 2), 0.0),
+        grain=grain(ops, lined, unit, count, finer, lacking),
         usual_rarity=_usual_rarity(ops, rows, share, count, columns),
     )
 

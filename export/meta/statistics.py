@@ -4,7 +4,7 @@ from export.meta.columns import Columns
 from export.meta.ops import Array, Ops, stacked, weighted
 from export.meta.reference import Reference
 
-STATISTICS = 13
+STATISTICS = 15
 
 
 def statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:
@@ -28,5 +28,7 @@ def statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:
         one * (ops.log(reference.count) * 0.2),
         one * (ops.log(columns.count) * 0.3),
         reference.missing + columns.two_sided,
+        reference.grain.tied * 2.0,
+        reference.grain.usual * 0.3,
     ]
     return stacked(ops, [part * columns.used for part in parts])
