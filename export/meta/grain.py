@@ -65,14 +65,13 @@ def _own(ops: Ops, ordered: Array, unit: Array, count: Array) -> Array:
     return stacked(ops, [usual, ops.sqrt(square + 1e-4), tied])
 
 
-def gaps(ops: Ops, apart: Array, alike: Array, grain: Grain, keep: Array, count: Array, here: Array) -> Array:
+def gaps(ops: Ops, apart: Array, alike: Array, grain: Grain, count: Array, here: Array) -> Array:
     """[N, Q, GAPS, F]: how far the nearest row's value is, that beside what is usual, how surprising a new value is.
 
-    apart [N, Q, F, M] from each row; alike [N, Q, F], share of the rows with the very value; keep [N, M] rows that
-    count, `count` [N, 1] of them; here [N, Q, F], 1 where gaps mean anything.
+    apart [N, Q, F, M], from each row's value, about MISSING where that doesn't count; alike [N, Q, F], share of the
+    rows with the very value; count [N, 1], of the rows; here [N, Q, F], 1 where gaps mean anything.
     """
-    away = ops.unsqueeze(ops.unsqueeze((1.0 - keep) * MISSING, 1), 1)
-    nearest = ops.minimum(ops.lowest(ops.abs(apart) + away, 3), MISSING * 0.1)
+    nearest = ops.minimum(ops.lowest(ops.abs(apart), 3), MISSING * 0.1)
     gap = ops.minimum(nearest * ops.unsqueeze(grain.unit * count, 1), LARGEST)
     usual, spread = ops.unsqueeze(grain.usual, 1), ops.unsqueeze(grain.spread + 0.3, 1)
     beside = ops.relu((ops.log(gap + FLOOR) - usual) / spread)

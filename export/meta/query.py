@@ -19,6 +19,7 @@ EXCESS = 0.25  # of what exceeds the rows' range, in the squashed value; the ran
 class Query:
     """Events on a reference's scale; all [N, Q, F] unless it says otherwise."""
 
+    value: Array  # raw, 0 where missing
     present: Array  # 0 where missing
     squashed: Array  # with the excess
     rank: Array  # with the excess
@@ -27,8 +28,7 @@ class Query:
     few_above: Array  # minus half the log of twice the share of the rows above, 0 for half of them
     few_below: Array
     bins: Array  # [N, Q, F, BINS], how far a value fills each bin
-    differs: Array  # [N, Q, F, M], 0 where a row has the very same value, else 1
-    rarity: Array  # minus the log of their share
+    rarity: Array  # minus the log of the share of the rows that have the very same value
     gaps: Array  # [N, Q, GAPS, F], how far the next value is, and how new a value
 
 
@@ -54,11 +54,11 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
     apart = ops.unsqueeze(reference.ordered, 1) - ops.unsqueeze(value, 3)
     side = ops.sign(apart)
     lead = ops.squeeze(side @ share, 3)
-    differs = ops.abs(side)
-    alike = ops.unsqueeze(reference.here, 1) - ops.squeeze(differs @ share, 3)
+    alike = ops.unsqueeze(reference.here, 1) - ops.squeeze(ops.abs(side) @ share, 3)
     few_above, few_below = _tails(ops, lead, reference, columns)
     here = present * varied
     return Query(
+        value=value,
         present=present,
         squashed=ops.tanh(z * 0.25) + excess * EXCESS,
         rank=rank * varied + excess,
@@ -66,14 +66,12 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
         few_above=few_above * here,
         few_below=few_below * here,
         bins=bins,
-        differs=differs,
         rarity=rarity(ops, alike, ops.unsqueeze(reference.count, 1), UNSEEN),
         gaps=gaps(
             ops,
             apart,
             alike,
             reference.grain,
-            reference.keep,
             reference.count,
             applies(ops, present, columns),
         ),

@@ -24,7 +24,7 @@ class Reference:
     """Rows to compare with, and what is typical of them."""
 
     rows: Array  # [N, F, M], raw
-    ordered: Array  # [N, F, M], the same with MISSING where a value is missing
+    ordered: Array  # [N, F, M], the same with MISSING where a value is missing or its row does not count
     label: Array  # [N, M]
     keep: Array  # [N, M], 1 for a row that counts: present, and no confirmed anomaly
     share: Array  # [N, M], keep / count
@@ -66,12 +66,12 @@ def reference(
     rank = row_ranks(ops, histogram)
     kept = y * ops.unsqueeze(keep, 1)
     mean, spread = _moments(ops, kept, keep, present, constant, prior)
-    lined = value + (1.0 - known * ops.unsqueeze(keep, 1)) * MISSING
+    ordered = value + (1.0 - known * ops.unsqueeze(keep, 1)) * MISSING
     unit = ops.abs(gain) / spread
     finer, lacking = (prior.grain, 1.0 - prior.here) if prior else (None, seen)
     return Reference(
         rows=rows,
-        ordered=value + (1.0 - known) * MISSING,
+        ordered=ordered,
         label=label,
         keep=keep,
         share=share,
@@ -93,7 +93,7 @@ def reference(
         histogram=histogram,
         top=ops.relu(ops.highest(kept, 2)),
         bottom=ops.minimum(ops.lowest(kept, 2), 0.0),
-        grain=grain(ops, lined, unit, count, finer, lacking),
+        grain=grain(ops, ordered, unit, count, finer, lacking),
         usual_rarity=_usual_rarity(ops, rows, share, count, columns),
     )
 

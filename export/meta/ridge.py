@@ -29,6 +29,7 @@ TINY = 1e-12
 class Fitted:
     """The classifiers of one reference: each of FORMS kernels with each of the RIDGES."""
 
+    rows: Array  # [N, F, M], raw
     placed: tuple[Array, Array]  # [N, F, M], the rows' squashed and rank values
     usual: Array  # [N, 1, 1], the mean distance of the rows
     say: Array  # [N, FORMS, RIDGES, M], of each row; sums to 0
@@ -75,7 +76,7 @@ def fit(ops: Ops, reference: Reference, columns: Columns, size: Array) -> Fitted
     say = _solved(ops, systems, bound, ridge, ops.unsqueeze(ops.unsqueeze(target, 1), 1))
     say = say * across
     start = ops.squeeze(ops.exact_product(say, ops.unsqueeze(mean, 3)), 3)
-    return Fitted(placed, base, say, ops.unsqueeze(ops.reshape(start, (0, -1)), 1))
+    return Fitted(reference.rows, placed, base, say, ops.unsqueeze(ops.reshape(start, (0, -1)), 1))
 
 
 def classify(ops: Ops, fitted: Fitted, query: Query, columns: Columns) -> Array:
@@ -85,7 +86,8 @@ def classify(ops: Ops, fitted: Fitted, query: Query, columns: Columns) -> Array:
         for value, rows in zip((query.squashed, query.rank), fitted.placed, strict=True)
     ]
     number = ops.unsqueeze(ops.unsqueeze(columns.number, 1), 3)
-    distances = _unlikeness(ops, apart) + ops.relu(query.differs - number)
+    same = ops.equal(ops.unsqueeze(query.value, 3), ops.unsqueeze(fitted.rows, 1))
+    distances = _unlikeness(ops, apart) + ops.relu(1.0 - same - number)
     known = ops.unsqueeze(ops.total(query.present) + TINY, 2)
     distance = ops.squeeze(ops.unsqueeze(query.present, 2) @ distances, 2) / known
     forms = _forms(ops, distance, fitted.usual)
