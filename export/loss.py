@@ -20,10 +20,10 @@ class Weights:
     """Of the parts of the loss."""
 
     behind: float = 1.0  # where a group of tasks does worse than the calibrated nearest neighbours
-    tail: float = 1.0  # of anomalies against the highest normal scores, which make the false alarms
-    sharpness: float = 3.0  # how much the tail is only the very highest
+    tail: float = 0.5  # of anomalies against the highest normal scores, which make the false alarms
+    sharpness: float = 2.0  # how much the tail is only the very highest
     across: float = 0.25  # of pairs of different groups
-    alone: float = 0.5  # of pairs within one context
+    alone: float = 1.5  # of pairs within one context
 
 
 def zero_shot_loss(

@@ -75,7 +75,8 @@ def in_jax(parameters: Parameters) -> Callable[[Inputs], np.ndarray]:
             _fill(x["direction"][None], 1, COLUMNS),
             _fill(np.ones((1, columns)), 1, COLUMNS),
         )
-        return np.asarray(score(inputs, _fill(x["query"], EVENTS, COLUMNS)))[:events]
+        with jax.enable_x64(True):  # for products that the graph sums in float64 too
+            return np.asarray(score(inputs, _fill(x["query"], EVENTS, COLUMNS)))[:events]
 
     return filled_up
 

@@ -16,9 +16,9 @@ MOST_VALUES = 30
 class Recipe:
     """How often tasks have what; shares of the tasks."""
 
-    priors: float = 0.2  # synthetic sets instead of real ones
-    synthetic: float = 0.3  # real normal rows with synthetic anomalies
-    mixed: float = 0.35  # random sparse linear mixes of the columns
+    priors: float = 0.15  # synthetic sets instead of real ones
+    synthetic: float = 0.05  # real normal rows with synthetic anomalies
+    mixed: float = 0.05  # random sparse linear mixes of the columns
     missing: float = 0.08
     categories: float = 0.1
     directed: float = 0.08
