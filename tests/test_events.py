@@ -1,38 +1,17 @@
+"""Events as columns: what is taken of a record or of columns, what is rejected, and with which words."""
+
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from decoding import PROFILE, assert_same, event, run
 
-from stream.events import Decoder, EventBatch, Limits, Reject, decode, from_columns
-from stream.profile import Profile, load, parse
+from stream.events import Decoder, Limits, decode, from_columns
+from stream.profile import load, parse
 
-PROFILE = parse(
-    """
-name: test
-entity: {field: who.id}
-time: {field: at, unit: ms}
-features:
-  - {name: amount, kind: number, field: amount}
-  - {name: shop, kind: category, field: shop}
-alerts: {p: 0.01}
-show: [note]
-""",
-    "test.yaml",
-)
 ISO = parse("name: i\nentity: {field: e}\ntime: {field: t, unit: iso}\n"
             "features: [{name: gap, kind: elapsed}]\nalerts: {p: 0.01}", "iso.yaml")  # fmt: skip
-
-
-def run(*records: Any, profile: Profile = PROFILE, **limits: Any) -> tuple[EventBatch, tuple[Reject, ...]]:
-    values = [value if isinstance(value, bytes | None) else orjson.dumps(value) for value in records]
-    return decode(profile, [b"k"] * len(values), values, np.arange(len(values)) + 100, Limits(**limits))
-
-
-def event(**more: Any) -> dict[str, Any]:
-    return {"who": {"id": "ann"}, "at": 1500, "amount": 2.5, "shop": "a"} | more
 
 
 def test_good_events_become_columns() -> None:
@@ -162,31 +141,6 @@ def test_no_events_make_an_empty_batch() -> None:
     assert batch.numbers["amount"].dtype == np.float64
 
 
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
-)
-PLAIN = st.sampled_from(["a", "", "17", 17, 17.0, 1, True, 0, False, None, -0.0, 1e39, "é"]) | ANY_JSON
-SHAPED = st.fixed_dictionaries(
-    {},
-    optional={
-        "who": PLAIN | st.fixed_dictionaries({"id": PLAIN}),
-        "who.id": PLAIN,
-        "at": st.integers(0, 10**12) | PLAIN,
-        "amount": st.floats(-100, 100) | PLAIN,
-        "shop": PLAIN,
-    },
-)
-RECORD = (
-    st.builds(event, at=st.integers(0, 10**12), shop=PLAIN)
-    | SHAPED
-    | ANY_JSON.map(lambda value: orjson.dumps(value))
-    | st.binary(max_size=40)
-    | st.none()
-)
-
-
 def test_a_record_with_too_many_headers_is_rejected() -> None:
     value = orjson.dumps(
         {"card": "c1", "ts": 1_700_000_000_000, "amount": 1, "country": "FR", "terminal": "t"}
@@ -196,59 +150,6 @@ def test_a_record_with_too_many_headers_is_rejected() -> None:
     assert batch.offset.tolist() == [0, 2]
     assert [(reject.offset, reject.reason) for reject in rejects] == [(1, "too-many-headers")]
     assert rejects[0].detail == "the record has 3 headers, at most 2 are taken"
-
-
-LIMITS = Limits(max_bytes=200, max_depth=4)
-
-
-def assert_same(parts: list[EventBatch], wholes: list[EventBatch]) -> None:
-    """That both are the same events, bit for bit."""
-
-    def flat(batches: list[EventBatch]) -> list[Any]:
-        return [
-            (
-                batch.offset[i],
-                batch.entity[i],
-                batch.time[i],
-                *(column[i].tobytes() for column in (*batch.numbers.values(), *batch.codes.values())),
-                *(repr(column[i]) for column in batch.fields.values()),
-            )
-            for batch in batches
-            for i in range(len(batch))
-        ]
-
-    assert flat(parts) == flat(wholes)
-
-
-@given(st.lists(RECORD, max_size=12), st.booleans())
-@settings(max_examples=300, deadline=None)
-def test_a_run_decodes_as_its_records_do_one_by_one(records: list[Any], keyed: bool) -> None:
-    values = [value if isinstance(value, bytes | None) else orjson.dumps(value) for value in records]
-    keys = [b"k" if keyed or i % 3 else None for i in range(len(values))]
-    offsets = np.arange(len(values)) * 2 + 7
-    batch, rejects = decode(PROFILE, keys, values, offsets, LIMITS)
-
-    seen = sorted([*batch.offset.tolist(), *(reject.offset for reject in rejects)])
-    assert seen == offsets.tolist()
-    singles = [
-        decode(PROFILE, keys[i : i + 1], values[i : i + 1], offsets[i : i + 1], LIMITS)
-        for i in range(len(values))
-    ]
-    assert_same([single for single, _ in singles], [batch])
-    assert [(r.offset, r.reason, r.detail) for _, found in singles for r in found] == [
-        (r.offset, r.reason, r.detail) for r in rejects
-    ]
-    for text in batch.entity:
-        assert 0 < len(text.encode()) <= 512
-    for column in batch.numbers.values():
-        assert not np.isinf(column.astype(np.float32)).any()
-
-
-@given(st.lists(st.binary(max_size=60), max_size=20))
-@settings(max_examples=200, deadline=None)
-def test_arbitrary_bytes_are_rejected_one_by_one(values: list[bytes]) -> None:
-    batch, rejects = decode(load("card"), None, values, np.arange(len(values)), Limits())
-    assert len(batch) + len(rejects) == len(values)
 
 
 def test_columns_give_what_the_same_json_gives() -> None:
