@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from card_stream import events, profile, scorer
 from deployment import PARTITIONS, Feed, wait_for
-from test_models import COUNT, OTHER, OWN, Stream, found, key, place, stream, turns
+from model_stream import COUNT, OTHER, OWN, Stream, found, key, place, stream, turns
 from test_worker import admin, deploy, sources
 
 from stream.artifact import load_artifact, shipped
