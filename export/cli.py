@@ -26,7 +26,7 @@ def cli() -> None:
     onsight-export verify FOLDER         hold any artifact against the whole contract
     onsight-export evaluate FOLDER --data SETS    measure it beside others
     onsight-export explain FOLDER --data SET      show that its attributions are true
-    onsight-export reference FOLDER --profile P --input F --out FOLDER    tell it how a stream usually is
+    onsight-export reference FOLDER --profile P --store S --out FOLDER    tell it how a stream usually is
     onsight-export publish FOLDER --profile P     put it on the models topic, for running workers
     """
 

@@ -68,7 +68,8 @@ class Drift:
             return
         features = self._monitors[b"f"]
         features.hold_against([reference.features[name].histogram for name in features.names])
-        self._score.hold_against([reference.score.histogram])
+        if reference.score:
+            self._score.hold_against([reference.score.histogram])
 
     def new_scores(self) -> None:
         """The scores of before say nothing of those to come."""

@@ -2,12 +2,12 @@
 
 A manifest's section `drift` has one reference a profile, by name (`onsight-export reference` writes it):
 
-    {"card": {"events": 32768, "features": {"amount": COLUMN, ...}, "score": COLUMN}}
+    {"card": {"events": 32768, "features": {"amount": COLUMN, ...}, "score": COLUMN or null}}
 
     COLUMN   {"of": "number amount log1p", "edges": [at most 39 numbers], "counts": [41 counts]}
 
-`of` is what the values are made of. Edges and counts are those of `Bins`, edges at infinity left out. What the profile
-masks is in no reference, since a manifest is for everybody to read.
+`of` is what the values are made of; each column's counts sum to `events`. Edges and counts are as in `Bins`, edges at
+infinity left out. What the profile masks is in no reference, since a manifest is for everybody to read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,13 +62,25 @@ class Column(BaseModel):
 
 
 class Reference(BaseModel):
-    """What was seen of one profile: its features by name, those that are watched and not masked, and the score."""
+    """What was seen of one profile: its features by name, those that are watched and not masked, and the score.
+
+    The score is None where it is not known, as of rows without what the profile masks.
+    """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     events: Annotated[int, Field(ge=1)]
     features: dict[str, Column]
-    score: Column
+    score: Column | None = None
+
+    @model_validator(mode="after")
+    def _sums(self) -> "Reference":
+        for name, column in [*self.features.items(), ("score", self.score)]:
+            if column and sum(column.counts) != self.events:
+                raise ValueError(
+                    f"expected counts of {name!r} that sum to the {self.events} events, not {sum(column.counts)}"
+                )
+        return self
 
 
 def watched(profile: Profile) -> list[int]:
@@ -82,14 +94,16 @@ def told(profile: Profile) -> list[int]:
     return [column for column in watched(profile) if not profile.features[profile.column_owner[column]].mask]
 
 
-def written(profile: Profile, features: Sequence[Histogram], score: Histogram) -> Reference:
+def written(
+    profile: Profile, events: int, features: Sequence[Histogram], score: Histogram | None
+) -> Reference:
     """The reference that these histograms make: of the columns that `told` gives, in that order, and of the score."""
     made_of = _made_of(profile)
     columns = zip(made_of.items(), features, strict=True)
     return Reference(
-        events=int(score.counts.sum()),
+        events=events,
         features={name: Column.written(of, histogram) for (name, of), histogram in columns},
-        score=Column.written(_score_of(profile), score),
+        score=Column.written(_score_of(profile), score) if score else None,
     )
 
 
@@ -98,29 +112,50 @@ def reference_for(profile: Profile, section: object, source: str) -> Reference |
 
     Raises ContractError: it can't be read, or is of other features than the profile has.
     """
-    if not isinstance(section, Mapping):
-        raise ContractError(
-            f"{source}: drift: expected references by the names of profiles, found {section!r:.60}"
-        )
-    if profile.name not in section:
+    named = _by_profile(section, source)
+    if profile.name not in named:
         return None
-    where = f"{source}: drift of profile {profile.name!r}"
-    try:
-        reference = Reference.model_validate(section[profile.name])
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "all of it"
-        raise ContractError(f"{where}: {place}: {first['msg']}, found {first['input']!r:.60}") from error
-    found = {name: column.of for name, column in reference.features.items()} | {"": reference.score.of}
-    expected = _made_of(profile) | {"": _score_of(profile)}
+    reference = _read(named[profile.name], profile.name, source)
+    found = {name: column.of for name, column in reference.features.items()}
+    expected = _made_of(profile)
+    if reference.score:
+        found[""], expected[""] = reference.score.of, _score_of(profile)
     for name in sorted(expected | found):
         if found.get(name) != expected.get(name):
             what = f"feature {name!r}" if name else "the score"
             raise ContractError(
-                f"{where}: expected {what} to be {expected.get(name)!r} as the profile has it, found "
-                f"{found.get(name)!r}; write the reference anew with `onsight-export reference`"
+                f"{_place(profile.name, source)}: expected {what} to be {expected.get(name)!r} as the profile has it, "
+                f"found {found.get(name)!r}; write the reference anew with `onsight-export reference`"
             )
     return reference
+
+
+def read_references(section: object, source: str) -> dict[str, Reference]:
+    """All that a manifest's section says, by the names of profiles. Raises ContractError: it can't be read."""
+    return {name: _read(told, name, source) for name, told in _by_profile(section, source).items()}
+
+
+def _by_profile(section: object, source: str) -> Mapping[str, object]:
+    if isinstance(section, Mapping):
+        return section
+    raise ContractError(
+        f"{source}: drift: expected references by the names of profiles, found {section!r:.60}"
+    )
+
+
+def _read(told: object, name: str, source: str) -> Reference:
+    try:
+        return Reference.model_validate(told)
+    except ValidationError as error:
+        first = error.errors()[0]
+        part = ".".join(map(str, first["loc"])) or "all of it"
+        raise ContractError(
+            f"{_place(name, source)}: {part}: {first['msg']}, found {first['input']!r:.60}"
+        ) from error
+
+
+def _place(name: str, source: str) -> str:
+    return f"{source}: drift of profile {name!r}"
 
 
 def _made_of(profile: Profile) -> dict[str, str]:

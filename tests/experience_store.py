@@ -58,9 +58,15 @@ def opened(folder: Path, profile: Profile = PROFILE, limit: int = 2**40) -> Stor
     return Store(folder, layout_of(profile), columns_of(profile), limit)
 
 
-def collect(folder: Path, *batches: Fetched, profile: Profile = PROFILE, limit: int = 2**40) -> None:
+def collect(
+    folder: Path,
+    *batches: Fetched,
+    profile: Profile = PROFILE,
+    limit: int = 2**40,
+    max_keys: int = KEYS,
+) -> None:
     with opened(folder, profile, limit) as store:
-        collector = Collector(store, Decoder(profile), TOPICS, KEYS)
+        collector = Collector(store, Decoder(profile), TOPICS, max_keys)
         for batch in batches:
             collector.add(batch)
             collector.commit()

@@ -62,7 +62,7 @@ def usual() -> Reference:
     scores = Bins.of(stream.score[:, None], np.zeros(1, bool))
     counts = bins.count(stream.rows[:, columns]), scores.count(stream.score[:, None])
     features = [Histogram(*column) for column in zip(bins.edges, counts[0], strict=True)]
-    return written(profile(), features, Histogram(scores.edges[0], counts[1][0]))
+    return written(profile(), 20_000, features, Histogram(scores.edges[0], counts[1][0]))
 
 
 def told(drift: Drift) -> dict[str, tuple[float, float, bool]]:
@@ -150,6 +150,14 @@ def test_a_model_without_a_reference_leaves_that_of_the_features() -> None:
     drift, stream = Drift(profile()), Stream(4 * SPAN)
     drift.new_model(usual())
     drift.new_model(None)
+    stream.rows[:, AMOUNT] += 2
+    stream.score **= 4
+    assert [shift.name for shift in stream.feed(drift, 0, len(stream.score))] == ["amount"]
+
+
+def test_a_reference_without_scores_leaves_them_their_own_beginning() -> None:
+    drift, stream = Drift(profile()), Stream(4 * SPAN)
+    drift.new_model(usual().model_copy(update={"score": None}))
     stream.rows[:, AMOUNT] += 2
     stream.score **= 4
     assert [shift.name for shift in stream.feed(drift, 0, len(stream.score))] == ["amount"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.bins import BINS, Bins, Histogram
-from stream.drift_reference import Reference, reference_for, told, watched, written
+from stream.drift_reference import Reference, read_references, reference_for, told, watched, written
 from stream.errors import ContractError
 from stream.profile import parse
 
@@ -24,7 +24,7 @@ def made(values: np.ndarray) -> Reference:
     category = np.append(profile().category[told(profile())] > 0, False)
     bins = Bins.of(values, category)
     *features, score = (Histogram(*column) for column in zip(bins.edges, bins.count(values), strict=True))
-    return written(profile(), features, score)
+    return written(profile(), len(values), features, score)
 
 
 def section(reference: Reference) -> dict[str, Any]:
@@ -50,6 +50,18 @@ def test_a_reference_comes_back_from_a_manifest_as_it_was(rows: list[list[float]
         histogram = found.features[name].histogram
         np.testing.assert_array_equal(histogram.edges, bins.edges[0])
         np.testing.assert_array_equal(histogram.counts, bins.count(values[:, [column]])[0])
+
+
+def test_a_reference_without_scores_is_of_the_features_alone() -> None:
+    reference = Reference(events=500, features=usual().features)
+    assert reference_for(profile(), section(reference), "manifest.json") == reference
+
+
+def test_every_reference_of_a_section_is_read_whatever_the_profile() -> None:
+    told = section(usual())
+    assert read_references(told, "manifest.json") == {"often": usual()}
+    with pytest.raises(ContractError, match=r"drift of profile 'another': all of it: .* found 'whatever'"):
+        read_references(told | {"another": "whatever"}, "manifest.json")
 
 
 def test_a_manifest_that_says_nothing_of_the_profile_has_no_reference() -> None:
@@ -80,7 +92,9 @@ def put(*path: str | int, value: object) -> Change:
     ("change", "said"),
     [
         (put("often", value=3), "drift of profile 'often': all of it: .* found 3"),
-        (put("often", "score", value=None), "score: .* found None"),
+        (put("often", "score", value=3), "score: .* found 3"),
+        (put("often", "events", value=499), "counts of 'amount' that sum to the 499 events, not 500"),
+        (put("often", "score", "counts", value=[0] * 41), "counts of 'score' .* not 0"),
         (put("often", "score", "counts", value=[1] * 40), "score.counts: .* at least 41 items"),
         (
             put("often", "score", "counts", 2, value=-1),

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from card_stream import PROFILE, events, profile
 from click.testing import CliRunner, Result
+from experience_store import collect, fetched
 from hypothesis import given
 from hypothesis import strategies as st
 
 from export.cli import cli
 from export.package import make_keys
-from export.reference import Sample
+from export.reference import Sample, make_reference, reference_of_store
 from stream.alerts import Source
 from stream.artifact import load_artifact, read_public_key, shipped
 from stream.detector import Detector
@@ -39,9 +40,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, artifact: Path, out: Path, source: str = "events.jsonl") -> Result:
+    return written(folder, artifact, out, "--input", str(folder / source))
+
+
+def written(folder: Path, artifact: Path, out: Path, *given: str) -> Result:
     words = ["reference", str(artifact), "--profile", str(folder / "often.yaml"), "--out", str(out)]
-    keys = ["--input", str(folder / source), "--key", str(folder / "private.pem")]
-    return CliRunner().invoke(cli, [*words, *keys])
+    return CliRunner().invoke(cli, [*words, "--key", str(folder / "private.pem"), *given])
 
 
 def scorer(folder: Path, name: str = "told", described: Profile | None = None) -> Scorer:
@@ -129,6 +133,64 @@ def test_what_a_worker_would_refuse_is_not_published(folder: Path) -> None:
     assert isinstance(refused.exception, ContractError), refused.output
     said = "expected the score to be 'window 16 peers 16' as the profile has it, found 'window 8 peers 16'"
     assert said in str(refused.exception)
+
+
+def stored(folder: Path, described: Profile, count: int = COUNT) -> Path:
+    """The events of the file in a store, in three commits."""
+    values = [value for _, value in events(count)]
+    batches = [fetched("events", values[at : at + 9_000], at) for at in range(0, count, 9_000)]
+    collect(folder, *batches, profile=described, max_keys=100_000)
+    return folder
+
+
+def test_a_store_says_the_same_as_the_events_that_are_in_it(folder: Path) -> None:
+    told = written(folder, shipped(), folder / "kept", "--store", str(stored(folder / "store", profile())))
+    assert told.exit_code == 0, told.output
+    kept, read = (scorer(folder, name).artifact.manifest.drift["often"] for name in ("kept", "told"))
+    assert kept == read
+
+
+def test_a_store_without_what_is_masked_says_nothing_of_the_scores(folder: Path) -> None:
+    masked = parse(PROFILE.replace("field: country", "field: country, mask: true"), "often.yaml")
+    model = Scorer(load_artifact(shipped()), masked.category, masked.direction)
+    read: list[int] = []
+    store = stored(folder / "masked", masked, 6_000)
+    reference = reference_of_store(masked, model, store, 100_000, read.append)
+    assert reference.score is None
+    assert (reference.events, sum(read)) == (6_000, 6_000)
+    assert "country" not in reference.features and reference.features["amount"].histogram.counts.any()
+
+
+def test_verdicts_that_no_row_tells_are_taken_for_none(folder: Path) -> None:
+    """As in a file of events, where nobody gives any."""
+    risk = parse(
+        PROFILE.replace(
+            "features:\n", "features:\n  - {name: risk, kind: verdicts, field: terminal, days: 7}\n"
+        ),
+        "risk.yaml",
+    )
+    model = Scorer(load_artifact(shipped()), risk.category, risk.direction)
+    store = stored(folder / "risk", risk, 6_000)
+    found, _ = decode(risk, None, [value for _, value in events(6_000)], np.arange(6_000))
+    kept = reference_of_store(risk, model, store, 100_000, lambda _: None)
+    assert kept == make_reference(risk, model, [found], 1, 100_000)
+
+
+def test_a_store_of_another_profile_and_a_doubtful_wish_are_refused(folder: Path) -> None:
+    other = parse(PROFILE.replace("name: amount", "name: sum"), "often.yaml")
+    store = stored(folder / "other", other, 200)
+    refused = written(folder, shipped(), folder / "none", "--store", str(store))
+    assert isinstance(refused.exception, InputError)
+    assert "experience of another profile than 'often' as it is now (columns sum, " in str(refused.exception)
+    source = str(folder / "events.jsonl")
+    for words in (
+        [],
+        ["--input", source, "--store", str(store)],
+        ["--store", str(store), "--partitions", "2"],
+    ):
+        refused = written(folder, shipped(), folder / "none", *words)
+        assert refused.exit_code == 2 and "expected either --input" in refused.output
+    assert not (folder / "none").exists()
 
 
 def test_too_few_events_are_refused(folder: Path) -> None:

@@ -1,6 +1,6 @@
-"""A store back as arrays to draw tasks from: rows by entity and time, each with what is known about it."""
+"""A store back as arrays: rows by entity and time with what is known about each, or partition by partition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from export.experience.columns import Column
-from export.experience.content import Content, read_content
+from export.experience.content import Content, File, read_content
+from export.experience.rows import Rows
 from export.experience.schemas import FEATURE
 from stream.errors import InputError
 
@@ -59,6 +60,16 @@ def read_experience(folder: Path) -> Experience:
     )
 
 
+def stored_rows(folder: Path, content: Content) -> Iterator[tuple[int, Rows]]:
+    """Each source partition's rows in the order of their offsets, file by file, and the partition's number."""
+    files = [file for file in content.files if file.kind == "events"]
+    for file in sorted(files, key=lambda file: (file.partition, _committed(file))):
+        table = pq.read_table(folder / file.path, partitioning=None)
+        row = np.stack([table[FEATURE + column.name].to_numpy() for column in content.columns], 1)
+        time = table["time"].to_numpy().astype("datetime64[us]").astype(np.int64) / 1e6
+        yield file.partition, Rows(table["offset"].to_numpy(), table["entity"].to_pylist(), time, row)
+
+
 def _newest(folder: Path, content: Content) -> pa.Table:
     """The event files of the newest days, as many as MOST_ROWS allows."""
     names = ["partition", "offset", "entity", *(FEATURE + column.name for column in content.columns)]
@@ -94,9 +105,12 @@ def _judged(folder: Path, content: Content) -> tuple[dict[tuple[int, int], int],
 def _rows(folder: Path, content: Content, kind: str, names: Sequence[str]) -> list[tuple[Any, ...]]:
     """Rows of the files of a kind, in the order in which they were committed."""
     found: list[tuple[Any, ...]] = []
-    for file in sorted(
-        (file for file in content.files if file.kind == kind), key=lambda f: f.path.rpartition("/")[2]
-    ):
+    for file in sorted((file for file in content.files if file.kind == kind), key=_committed):
         table = pq.read_table(folder / file.path, columns=list(names), partitioning=None)
         found += zip(*(table[name].to_pylist() for name in names), strict=True)
     return found
+
+
+def _committed(file: File) -> str:
+    """What orders files as they were committed: the name begins with the commit's number."""
+    return file.path.rpartition("/")[2]
