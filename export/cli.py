@@ -72,16 +72,22 @@ def knn(out: Path | None, key: Path) -> None:
 @cli.command()
 @click.argument("artifact", type=click.Path(path_type=Path))
 @trusted_key_option
+@click.option(
+    "--profile",
+    "name",
+    help="Built-in profile or YAML file that the manifest's reference for drift has to fit.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
-def verify(artifact: Path, key: Path | None, as_json: bool) -> None:
+def verify(artifact: Path, key: Path | None, name: str | None, as_json: bool) -> None:
     """Hold the ARTIFACT folder against every sentence of the model contract; exit status 1 if one fails.
 
     \b
     Example:  onsight-export verify "$(onsight artifact)"
     """
     from export.contract import verify as hold
+    from stream.profile import load
 
-    findings = hold(artifact, trusted_by(key))
+    findings = hold(artifact, trusted_by(key), load(name) if name else None)
     passed = all(finding.passed for finding in findings)
     if as_json:
         import orjson

@@ -22,7 +22,7 @@ from stream.artifact import OUTPUTS, shipped
 def test_the_shipped_artifact_passes_every_check() -> None:
     findings = verify(shipped())
     assert [finding for finding in findings if not finding.passed] == []
-    assert len(findings) == len(CHECKS) + 1
+    assert len(findings) == len(CHECKS) + 2
 
 
 def test_verify_prints_json_and_exits_by_the_result(tmp_path: Path) -> None:

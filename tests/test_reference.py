@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from card_stream import PROFILE, events, profile
 from click.testing import CliRunner, Result
@@ -12,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.cli import cli
-from export.package import make_keys
+from export.contract import USUAL, verify
+from export.package import make_keys, read_private_key, write_signed
 from export.reference import Sample, make_reference, reference_of_store
 from stream.alerts import Source
-from stream.artifact import load_artifact, read_public_key, shipped
+from stream.artifact import GOLDEN, MODEL, load_artifact, read_folder, read_public_key, shipped
 from stream.detector import Detector
 from stream.drift_monitor import Shift
 from stream.errors import ContractError, InputError
@@ -191,6 +193,33 @@ def test_a_store_of_another_profile_and_a_doubtful_wish_are_refused(folder: Path
         refused = written(folder, shipped(), folder / "none", *words)
         assert refused.exit_code == 2 and "expected either --input" in refused.output
     assert not (folder / "none").exists()
+
+
+def test_verify_holds_the_reference_against_a_profile(folder: Path) -> None:
+    changed = folder / "wider.yaml"
+    changed.write_text(PROFILE.replace("window: 8", "window: 16"))
+    key = ["--key", str(folder / "public.pem")]
+    for words, passes in (
+        ([], True),
+        (["--profile", str(folder / "often.yaml")], True),
+        (["--profile", str(changed)], False),
+    ):
+        told = CliRunner().invoke(cli, ["verify", str(folder / "told"), *key, *words, "--json"])
+        found = orjson.loads(told.stdout)
+        assert found["passed"] == passes
+        last = found["checks"][-1]
+        assert (last["sentence"], last["passed"]) == (USUAL, passes)
+        assert passes or "window 16 peers 16' as the profile has it" in last["error"]
+
+
+@pytest.mark.parametrize("drift", [["often"], {"often": {"events": 5}}])
+def test_verify_finds_a_reference_that_is_none(folder: Path, tmp_path: Path, drift: object) -> None:
+    files = read_folder(shipped())
+    whole = replace(load_artifact(shipped()).manifest, drift=drift)
+    content = {name: files[name] for name in (MODEL, GOLDEN)}
+    write_signed(tmp_path, whole, content, read_private_key(folder / "private.pem"))
+    failed = verify(tmp_path, [read_public_key(folder / "public.pem")])
+    assert [finding.sentence for finding in failed if not finding.passed] == [USUAL]
 
 
 def test_too_few_events_are_refused(folder: Path) -> None:
