@@ -29,6 +29,7 @@ from stream.job.status import CRASHED, REPLACED, UNAVAILABLE
 from stream.job.store import SCHEME, PartitionStore
 from stream.job.strays import strays
 from stream.job.telling import Telling
+from stream.job.topic_identity import TopicIdentity
 from stream.job.topic_watch import TopicWatch
 from stream.job.traces import spans
 from stream.job.verdict_feed import VerdictFeed
@@ -88,6 +89,7 @@ class Job:
         self.commits = Commits(self)
         self._connect()
         feed.start()
+        TopicIdentity(settings, settings.verdicts_topic, self.fail).start()
 
     @property
     def store(self) -> PartitionStore:

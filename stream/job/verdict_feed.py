@@ -4,8 +4,6 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from faust.types import TP
-
 from stream.job.verdicts import read_verdicts
 from stream.known_verdicts import KnownVerdicts
 from stream.precision import Precision
@@ -27,13 +25,7 @@ class VerdictFeed:
         self._job = job
         self.known, self.precision = KnownVerdicts(), Precision()
         ears, bad = (self.known.hear, self.precision.hear), partial(job.stages.count, "bad_verdicts")
-        self._topic = job.settings.verdicts_topic
-        self._store = read_verdicts(job.app, self._topic, ears, bad, job.fail)
-
-    @property
-    def read(self) -> dict[TP, int]:
-        """Up to which offset this worker has read each partition of the topic."""
-        return {TP(self._topic, partition): offset for partition, offset in self._store.read.items()}
+        read_verdicts(job.app, job.settings.verdicts_topic, ears, bad, job.fail)
 
     async def run(self) -> None:
         """Look for verdicts to apply until the worker stops."""

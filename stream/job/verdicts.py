@@ -23,28 +23,25 @@ log = logging.getLogger("onsight")
 
 
 class VerdictStore(RunStore):
-    """`options`: also "ears", which take each verdict, and "bad", which is called for a record that is none.
-
-    read: by partition, the offset up to which this worker has read it
-    """
+    """`options`: also "ears", which take each verdict, and "bad", which is called for a record that is none."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         options = self.options or {}
         self._ears: Sequence[Ear] = options["ears"]
         self._bad: Callable[[], None] = options["bad"]
-        self.read: dict[int, int] = {}
+        self._read: dict[int, int] = {}
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Up to where this worker has read the partition."""
-        return self.read.get(tp.partition)
+        return self._read.get(tp.partition)
 
     def read_run(self, message: Message) -> None:
         """Have the ears hear a run of verdicts."""
         source = Source(message.topic, message.partition)
         for record in message.value:
             self._hear(source, record)
-        self.read[source.partition] = message.offset
+        self._read[source.partition] = message.offset
 
     def _hear(self, source: Source, record: Any) -> None:
         try:
@@ -85,9 +82,9 @@ def read_verdicts(
     ears: Sequence[Ear],
     bad: Callable[[], None],
     fail: Callable[[BaseException], None],
-) -> VerdictStore:
+) -> None:
     """Have the app read a topic of verdicts to some ears."""
-    table = app.tables.add(
+    app.tables.add(
         VerdictTable(
             app,
             name="verdicts",
@@ -100,5 +97,3 @@ def read_verdicts(
             recovery_buffer_size=1,  # also while events are scored: each run of verdicts as it comes
         )
     )
-    store: VerdictStore = table.data
-    return store

@@ -73,9 +73,13 @@ class Watched:
     def apply(self, verdicts: list[Verdict]) -> None:
         """Give verdicts, and wait until every partition knows them."""
         self.give(verdicts)
+        self.await_known(len(verdicts))
+
+    def await_known(self, number: int) -> None:
+        """Wait until every partition knows what has been read, so many verdicts at least."""
 
         def done() -> bool:
-            return self.sum("verdicts_known") >= len(verdicts) and not self.sum("verdicts_waiting")
+            return self.sum("verdicts_known") >= number and not self.sum("verdicts_waiting")
 
         wait_for(done, "all partitions to know the verdicts")
 
