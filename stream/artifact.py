@@ -39,6 +39,8 @@ INPUTS = {
 OUTPUTS = {"score": ("B",), "attribution": ("B", "F")}
 
 PACKAGE = Path(__file__).parent
+LEARNED, BASELINE = "onsight", "knn"  # the artifacts in it: what was trained, and nearest neighbours
+DEFAULT = BASELINE  # what the worker and `onsight replay` run where none is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Artifact:
     golden: tuple[GoldenCase, ...]
 
 
-def shipped(name: str = "knn") -> Path:
+def shipped(name: str = DEFAULT) -> Path:
     """The folder of an artifact that comes with the package."""
     return PACKAGE / "artifacts" / name
 
@@ -107,7 +109,7 @@ def read_folder(path: Path) -> dict[str, bytes]:
     """The files of the artifact in a folder, as far as they are there. Raises ArtifactError."""
     if not path.is_dir():
         raise ArtifactError(
-            f"there is no artifact folder at {path}; `onsight artifact` prints the shipped one."
+            f"there is no artifact folder at {path}; `onsight artifact` prints a shipped one."
         )
     return {name: _read(path / name) for name in FILES if name != SIGNATURE or (path / name).exists()}
 

@@ -1,8 +1,8 @@
-"""What several tests share: a profile that alerts often, simulated card events, and the shipped model."""
+"""What several tests share: a profile that alerts often, simulated card events, and the models in the package."""
 
 from functools import cache
 
-from stream.artifact import load_artifact, shipped
+from stream.artifact import BASELINE, DEFAULT, LEARNED, load_artifact, shipped
 from stream.profile import Profile, parse
 from stream.sandbox.cards import simulate
 from stream.scorer import Scorer
@@ -26,6 +26,9 @@ show: [id]
 """
 
 
+OTHER_FOLDER = shipped(LEARNED if DEFAULT == BASELINE else BASELINE)
+
+
 def profile() -> Profile:
     return parse(PROFILE, "often.yaml")
 
@@ -34,6 +37,13 @@ def profile() -> Profile:
 def scorer() -> Scorer:
     described = profile()
     return Scorer(load_artifact(shipped()), described.category, described.direction)
+
+
+@cache
+def other_scorer() -> Scorer:
+    """Of the artifact that is not run where none is named."""
+    described = profile()
+    return Scorer(load_artifact(OTHER_FOLDER), described.category, described.direction)
 
 
 @cache

@@ -18,7 +18,7 @@ from onnx import helper, numpy_helper
 from export.cli import cli
 from export.knn import build
 from export.package import make_keys, read_private_key, write_artifact
-from stream.artifact import Artifact, load_artifact, read_public_key, shipped
+from stream.artifact import BASELINE, Artifact, load_artifact, read_public_key, shipped
 from stream.errors import ArtifactError, ContractError, DigestError, SignatureError
 from stream.graphcheck import check_graph
 
@@ -27,9 +27,9 @@ KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The shipped artifact, signed with this test's key."""
+    """The shipped baseline, signed with this test's key."""
     path = tmp_path / "knn"
-    shutil.copytree(shipped(), path)
+    shutil.copytree(shipped(BASELINE), path)
     sign(path)
     return path
 
@@ -45,15 +45,15 @@ def load(path: Path) -> Artifact:
     return load_artifact(path, trusted=[KEY.public_key()])
 
 
-def test_the_shipped_artifact_is_signed_by_a_key_in_the_package() -> None:
-    artifact = load_artifact(shipped())
+def test_the_shipped_baseline_is_signed_by_a_key_in_the_package() -> None:
+    artifact = load_artifact(shipped(BASELINE))
     assert artifact.digest.startswith("sha256:")
     assert (artifact.manifest.name, artifact.manifest.contract) == ("knn", 1)
     assert {case.name for case in artifact.golden} == {"both", "peers-only", "window-only", "neither"}
 
 
-def test_the_shipped_artifact_is_what_the_exporter_builds(tmp_path: Path) -> None:
-    folder = shipped()
+def test_the_shipped_baseline_is_what_the_exporter_builds(tmp_path: Path) -> None:
+    folder = shipped(BASELINE)
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     parts = {name: manifest[name] for name in ("name", "version", "recipe", "sources")}
     write_artifact(tmp_path, build(), KEY, **parts)

@@ -9,14 +9,14 @@ from export.golden import Inputs, draw_inputs
 from export.knn import ANCHORS, BANDWIDTH, PEER_ROWS
 from export.scale import FARTHEST, SCALE_ROWS, UNVARIED
 from export.surprise import NEIGHBOURS, SURPRISE
-from stream.artifact import load_artifact, shipped
+from stream.artifact import BASELINE, load_artifact, shipped
 
 TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return open_model(load_artifact(shipped()))
+    return open_model(load_artifact(shipped(BASELINE)))
 
 
 class Reference:

@@ -1,34 +1,26 @@
 """Models of a partition: a change stands at an offset of the state, and a trial changes nothing of the live model."""
 
 from collections.abc import Sequence
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from card_stream import events, profile, scorer
+from card_stream import other_scorer as other
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.alerts import Source
-from stream.artifact import load_artifact, shipped
 from stream.decisions import Decisions
 from stream.detector import Detector
 from stream.errors import StateError
 from stream.events import decode
 from stream.lineup import Chosen, Lineup
-from stream.scorer import Scorer
 
 COUNT = 500
 GAP = 24  # offsets between two events: an epoch has some 21
 BATCH = decode(profile(), None, [value for _, value in events(COUNT)], GAP * np.arange(COUNT) + 5)[0]
 Log = dict[bytes, bytes | None]
-
-
-@cache
-def other() -> Scorer:
-    described = profile()
-    return Scorer(load_artifact(shipped("onsight")), described.category, described.direction)
 
 
 def fresh() -> Detector:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.artifact import FILES, load_artifact, read_folder, sha256, shipped
+from stream.artifact import BASELINE, FILES, load_artifact, read_folder, sha256, shipped
 from stream.errors import ArtifactError, InputError
 from stream.model_log import PART, ModelLog, Published, Roles, describe
 
@@ -117,6 +117,6 @@ def test_arbitrary_records_do_no_harm(key: bytes, value: bytes | None) -> None:
 
 
 def test_a_folder_is_described() -> None:
-    files = read_folder(shipped())
-    model = describe(load_artifact(shipped()), files)
+    files = read_folder(shipped(BASELINE))
+    model = describe(load_artifact(shipped(BASELINE)), files)
     assert (model.name, model.parts["model.onnx"]) == ("knn", -(-len(files["model.onnx"]) // PART))

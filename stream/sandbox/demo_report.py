@@ -33,7 +33,7 @@ def report(summary: Summary, console: Console) -> None:
     console.print(_kinds(summary.review.kinds))
     console.print(_methods(summary.review.methods))
     console.print(
-        "onsight chose live, in the worker, and with the learned model once more in this process. The others choose "
+        "onsight chose live, in the worker, and with its other model once more in this process. The others choose "
         "their alerts at the end, with the whole stream before them.",
         style="dim",
         highlight=False,

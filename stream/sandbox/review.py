@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stream.artifact import load_artifact, shipped
+from stream.artifact import BASELINE, LEARNED, load_artifact, shipped
 from stream.events import EventBatch
 from stream.profile import Profile, load
 from stream.sandbox.cards import Stream
@@ -17,7 +17,7 @@ from stream.sandbox.watch import Seen
 from stream.scorer import Scorer
 from stream.settings import Settings
 
-LEARNED = "onsight, learned model"
+CALLED = {LEARNED: "onsight, learned model", BASELINE: "onsight, nearest neighbours"}
 
 
 def review(
@@ -35,9 +35,13 @@ def review(
         scorer = Scorer.for_profile(load_artifact(artifact), profile)
         return look_back(profile, scorer, batches, settings.partitions)
 
-    seen = lived_through(settings.artifact or shipped())
-    planted = cases(stream)
-    learned = score(LEARNED, planted, lived_through(shipped("onsight")).outcome)
+    used, planted = settings.artifact or shipped(), cases(stream)
+    seen = lived_through(used)
+    others = (
+        score(called, planted, lived_through(shipped(name)).outcome)
+        for name, called in CALLED.items()
+        if shipped(name) != used
+    )
     rivals = (
         score(name, planted, _at_the_same_budget(found, stream, profile, seen.outcome.alerts))
         for name, found in _rivals(profile, batches, stream, seed)
@@ -46,7 +50,7 @@ def review(
         alerts_per_day=profile.alerts.per_day,
         differing=_differing(seen, alerts),
         kinds=by_kind(planted, seen),
-        methods=(score("onsight", planted, seen.outcome), learned, *rivals),
+        methods=(score("onsight", planted, seen.outcome), *others, *rivals),
     )
 
 

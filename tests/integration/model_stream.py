@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from card_stream import events
+from card_stream import OTHER_FOLDER, events
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from deployment import Deployment, produce, read, wait_for
@@ -26,7 +26,7 @@ from stream.settings import Settings
 COUNT = 12_000  # another live model alerts only after an epoch of each partition
 PROFILE_NAME = "often"
 OWN = load_artifact(shipped()).digest
-OTHER = load_artifact(shipped("onsight")).digest
+OTHER = load_artifact(OTHER_FOLDER).digest
 
 
 Deploy = Callable[..., Deployment]

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from card_stream import events
+from card_stream import OTHER_FOLDER, events
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from deployment import produce, wait_for
@@ -31,7 +31,6 @@ from test_worker import admin, deploy, sources
 
 from export.cli import cli as export
 from export.package import read_private_key
-from stream.artifact import shipped
 from stream.job.model_topic import change_roles, read_log
 from stream.notices import REFUSED
 
@@ -88,7 +87,7 @@ def test_a_model_that_nobody_trusted_signed_is_refused(stream: Stream, tmp_path:
 def test_a_trial_its_report_and_what_comes_after(kafka: str, stream: Stream) -> None:
     stream.deployment.start()
     stream.send(0.3)
-    stream.publish_own(shipped("onsight"), "--shadow")
+    stream.publish_own(OTHER_FOLDER, "--shadow")
     stream.await_models(OWN, OTHER)
     before = {place(body) for body in stream.alerts()}
     stream.send(0.6)
@@ -119,7 +118,7 @@ def judge(kafka: str, stream: Stream, alert: dict[str, Any], verdict: str) -> No
 def test_killed_workers_go_on_with_the_same_models(stream: Stream, second: Path) -> None:
     """The live model changes while nobody works: what may have been scored before keeps its model."""
     stream.publish(second)
-    stream.publish_own(shipped("onsight"), "--shadow")
+    stream.publish_own(OTHER_FOLDER, "--shadow")
     worker = stream.deployment.start()
     stream.await_models(digest(second), OTHER)
     stream.send(0.4)

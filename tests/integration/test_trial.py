@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-from card_stream import events, profile, scorer
+from card_stream import OTHER_FOLDER, events, other_scorer, profile, scorer
 from deployment import PARTITIONS, Feed, wait_for
 from model_stream import COUNT, OTHER, OWN, Stream, found, key, place, stream, turns
 from test_worker import admin, deploy, sources
 
-from stream.artifact import load_artifact, shipped
 from stream.events import decode
 from stream.lineup import Lineup
 from stream.replay import Replay
-from stream.scorer import Scorer
 from stream.shadow import KINDS
 
 __all__ = ["admin", "deploy", "key", "sources", "stream"]  # fixtures
@@ -21,8 +19,7 @@ pytestmark = pytest.mark.kafka
 
 def whole_trial(topic: str) -> tuple[dict[str, int], set[tuple[int, int]]]:
     """Alerts by kind, and where the live model's are, if nothing ever happens."""
-    described = profile()
-    other = Scorer(load_artifact(shipped("onsight")), described.category, described.direction)
+    described, other = profile(), other_scorer()
     replay = Replay(described, scorer(), topic=topic, partitions=PARTITIONS)
     for detector in replay.detectors:
         detector.use(Lineup(scorer(), other))
@@ -35,7 +32,7 @@ def whole_trial(topic: str) -> tuple[dict[str, int], set[tuple[int, int]]]:
 def test_a_worker_that_joins_and_leaves_in_the_midst_of_a_trial_changes_nothing(
     kafka: str, stream: Stream
 ) -> None:
-    stream.publish_own(shipped("onsight"), "--shadow")
+    stream.publish_own(OTHER_FOLDER, "--shadow")
     deployment = stream.deployment
     deployment.start("stays")
     stream.await_models(OWN, OTHER)
