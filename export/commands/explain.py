@@ -12,8 +12,10 @@ from export.commands.options import trusted_by, trusted_key_option
 @click.option(
     "--data", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="One set."
 )
-@click.option("--events", default=5, show_default=True, help="Anomalies to explain.")
-@click.option("--rows", default=128, show_default=True, help="Normal rows as context.")
+@click.option("--events", type=click.IntRange(1), default=5, show_default=True, help="Anomalies to explain.")
+@click.option(
+    "--rows", type=click.IntRange(1), default=128, show_default=True, help="Normal rows as context."
+)
 @trusted_key_option
 def command(artifact: Path, data: Path, events: int, rows: int, key: Path | None) -> None:
     """For a few anomalies of a set: each column's share, and how much the score falls when the column is taken
@@ -30,9 +32,12 @@ def command(artifact: Path, data: Path, events: int, rows: int, key: Path | None
     from export.explain import explain
     from export.tasks.sets import load_file
     from stream.artifact import load_artifact
+    from stream.errors import InputError
 
     loaded = load_artifact(artifact, trusted=trusted_by(key))
     one = load_file(data)
+    if not len(one.anomalous):
+        raise InputError(f"{data} has no row labelled as an anomaly, so there is nothing to explain")
     inputs = plain_inputs(one.anomalous[:events], one.train[:0], one.train[:rows])
     found = explain(output_of(loaded.model, "score"), output_of(loaded.model, "attribution"), inputs)
     table = Table("event", "score", "column", "value", "share", "score falls by")
