@@ -182,7 +182,8 @@ def _check_signature(files: Mapping[str, bytes], source: str, trusted: Sequence[
         return
     raise SignatureError(
         f"none of the {len(trusted)} trusted keys signed {source}/{MANIFEST}: it or {SIGNATURE} was changed after "
-        "signing, or it was signed by somebody else, whose public key you would have to trust first."
+        "signing, or it was signed by somebody else, whose public key you would have to trust first (--key of the "
+        "onsight-export commands, the setting trusted_keys of workers)."
     )
 
 
