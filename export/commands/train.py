@@ -10,7 +10,7 @@ from export.commands.replays import SHARE, replays_of
 
 if TYPE_CHECKING:
     from export.tasks.sets import TaskSet
-    from export.train import Plan, Progress
+    from export.train import Plan
 
 
 @click.command("train", short_help="Meta-train a model and write it as a signed artifact.")
@@ -36,10 +36,18 @@ if TYPE_CHECKING:
     help="Go on from this artifact's parameters; it must be signed by --key or by a key that onsight trusts.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The artifact's folder.")
-@click.option("--minutes", type=float, default=20.0, show_default=True, help="Sets the number of steps.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help="Sets the number of steps.",
+)
 @signing_key_option
 @click.option(
-    "--work", type=click.Path(path_type=Path), help="Checkpoints and curves.  [default: OUT.training]"
+    "--work",
+    type=click.Path(path_type=Path),
+    help="Checkpoints and curves, a folder for each run.  [default: OUT.training]",
 )
 def command(
     size: str,
@@ -64,9 +72,10 @@ def command(
     Examples:
       onsight-export train --minutes 10 --out my-model
       onsight-export train --from my-model --replay experience=0.4 --minutes 5 --out my-next-model
-      onsight-export verify my-model
+      onsight-export verify my-model --key ~/.config/onsight/keys/public.pem
     """
     from export.checkpoint import Checkpoint
+    from export.commands.history import history_of
     from export.meta.build import build
     from export.meta.kept import take_up
     from export.package import read_private_key, write_artifact
@@ -80,18 +89,18 @@ def command(
     sets, development, sources = _sets(tasks)
     mixed = replays_of(replays)
     work = work or out.with_name(f"{out.name}.training")
-    history = _History(plan, work)
     told = [*sources, *(one.told for one in mixed), *([start.told] if start else [])]
     run = f"{plan} {','.join(one.name for one in sets)} {told[len(sources) :]}"
-    parameters = train(
-        plan,
-        sets,
-        Checkpoint(work, run),
-        history.add,
-        start=start.parameters if start else None,
-        replays=[one.replay for one in mixed],
-    )
-    history.close()
+    checkpoint = Checkpoint(work, run)
+    with history_of(plan, checkpoint.folder or work) as history:
+        parameters = train(
+            plan,
+            sets,
+            checkpoint,
+            history.add,
+            start=start.parameters if start else None,
+            replays=[one.replay for one in mixed],
+        )
     model = build(parameters)
     recipe = {**_recipe(plan), "figures": _figures(model.SerializeToString(), development)}
     write_artifact(out, model, private, name="onsight", version="1", recipe=recipe, sources=told)
@@ -106,7 +115,7 @@ def _sets(folders: tuple[Path, ...]) -> tuple[list["TaskSet"], list["TaskSet"], 
     from export.tasks.sets import describe, is_development, load_folder
 
     bundled = bundled_sets()
-    sources = [f"scikit-learn {sklearn.__version__} table {name}" for name in TABLES]
+    sources = [f"scikit-learn {sklearn.__version__} table {name} {_digest(bundled, name)}" for name in TABLES]
     sources.append("synthetic priors of export/tasks/priors.py")
     training, development = bundled, []
     for folder in folders:
@@ -115,6 +124,18 @@ def _sets(folders: tuple[Path, ...]) -> tuple[list["TaskSet"], list["TaskSet"], 
         development += [one for one in loaded if is_development(one.name)]
         sources += describe(folder)
     return training, development, sources
+
+
+def _digest(sets: list["TaskSet"], table: str) -> str:
+    """Of the rows of a table, as the sets that were made of it hold them."""
+    from hashlib import sha256
+
+    content = sha256()
+    for one in sets:
+        if one.name.startswith(f"{table}-"):
+            for rows in (one.train, one.normal, one.anomalous):
+                content.update(rows.astype("<f4").tobytes())
+    return f"sha256:{content.hexdigest()}"
 
 
 def _recipe(plan: "Plan") -> dict[str, object]:
@@ -140,37 +161,3 @@ def _figures(model: bytes, development: list["TaskSet"]) -> dict[str, object]:
             "d_auroc_se": round(difference(ours.auroc, knn.auroc)["se"], 4),
         }
     return figures
-
-
-class _History:
-    """Shows progress, and keeps the curves as a picture and as CSV."""
-
-    def __init__(self, plan: "Plan", folder: Path) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        self._folder = folder
-        self._entries: list[Progress] = []
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bars = Bars(*columns, console=Console(stderr=True))
-        self._tasks = {
-            "zero-shot": self._bars.add_task("zero-shot", total=plan.steps),
-            "labels": self._bars.add_task("labels", total=plan.label_steps),
-        }
-        self._bars.start()
-
-    def add(self, progress: "Progress") -> None:
-        self._entries.append(progress)
-        beside = "kNN" if progress.part == "zero-shot" else "without labels"
-        text = f"{progress.part}  loss {progress.loss:.4f}  ({beside} {progress.against:.4f})"
-        self._bars.update(self._tasks[progress.part], completed=progress.step, description=text)
-
-    def close(self) -> None:
-        from export.pictures import draw_curves
-
-        self._bars.stop()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        lines = [f"{e.part},{e.step},{e.loss:.6f},{e.against:.6f}" for e in self._entries]
-        (self._folder / "curves.csv").write_text("part,step,loss,against\n" + "\n".join(lines) + "\n")
-        draw_curves(self._entries, self._folder / "curves.png")
