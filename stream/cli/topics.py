@@ -110,9 +110,12 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     colours = {"created": "green", "exists": "default", "missing": "red"}
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     for column in ("topic", "holds", "state", "partitions", "replication", "differs"):
-        table.add_column(column, justify="right" if column in ("partitions", "replication") else "left")
+        number = column in ("partitions", "replication")
+        table.add_column(
+            column, justify="right" if number else "left", no_wrap=column not in ("holds", "differs")
+        )
     for row in rows:
         state = f"[{colours[row['state']]}]{row['state']}[/]"
         counts = (str(row["partitions"]), str(row["replication"]))
