@@ -82,7 +82,7 @@ def report(profile: str | None, kafka: str | None, file: Path | None, as_json: b
     import orjson
 
     from stream.errors import InputError
-    from stream.job.newest import newest
+    from stream.job.newest import exists, newest
     from stream.job.verdict_clients import all_verdicts
     from stream.trial_report import agreement
 
@@ -93,7 +93,8 @@ def report(profile: str | None, kafka: str | None, file: Path | None, as_json: b
             f"no model is on trial for profile {log.profile!r}; `onsight-export publish --shadow` starts a trial"
         )
     latest: dict[bytes | None, bytes | None] = {}
-    for run in newest(settings, f"{settings.application_id}-trials"):
+    trials = f"{settings.application_id}-trials"  # workers make it with their first report
+    for run in newest(settings, trials) if exists(settings, trials) else ():
         latest |= dict(zip(run.keys, run.values, strict=True))
     verdicts = (heard.verdict for heard in all_verdicts(settings))
     found = agreement(shadow.digest, filter(None, latest.values()), verdicts)

@@ -28,6 +28,12 @@ class Run:
     offsets: NDArray[np.int64]  # [B]
 
 
+def exists(settings: Settings, topic: str) -> bool:
+    """Whether there is such a topic that may be read. Raises BrokerError."""
+    with reading_client(settings) as consumer:
+        return bool(consumer.partitions_for_topic(topic))
+
+
 def newest(settings: Settings, topic: str, limit: int = ALL) -> Iterator[Run]:
     """The newest `limit` records, an equal share of each partition, up to the end as it is now.
 

@@ -31,6 +31,7 @@ from test_worker import admin, deploy, sources
 
 from export.cli import cli as export
 from export.package import read_private_key
+from stream.cli.main import cli as onsight
 from stream.job.model_topic import change_roles, read_log
 from stream.notices import REFUSED
 
@@ -89,6 +90,8 @@ def test_a_trial_its_report_and_what_comes_after(kafka: str, stream: Stream) -> 
     stream.send(0.3)
     stream.publish_own(OTHER_FOLDER, "--shadow")
     stream.await_models(OWN, OTHER)
+    early = CliRunner().invoke(onsight, ["models", "report"], env=stream.deployment.environment)
+    assert "no worker has reported on this trial yet" in str(early.exception)
     before = {place(body) for body in stream.alerts()}
     stream.send(0.6)
     sent = sorted((body for body in stream.alerts() if place(body) not in before), key=place)
