@@ -13,7 +13,7 @@ from export.experience.columns import columns_of, layout_of
 from export.experience.content import read_content
 from export.experience.store import Store
 from stream.events import Decoder
-from stream.job.follow import Fetched
+from stream.job.fetched import Fetched
 from stream.profile import Profile, parse
 
 TEXT = """\

@@ -32,7 +32,7 @@ from export.tasks.variants import Recipe
 from export.train import Plan, Report, train
 from stream.alerts import Source
 from stream.events import Decoder
-from stream.job.follow import Fetched
+from stream.job.fetched import Fetched
 from stream.profile import parse
 from stream.verdict import Verdict
 

@@ -29,7 +29,7 @@ from export.experience.content import read_content
 from export.experience.read import read_experience
 from stream.errors import InputError
 from stream.events import Decoder
-from stream.job.follow import Fetched
+from stream.job.fetched import Fetched
 from stream.profile import parse
 
 DAY = 86_400

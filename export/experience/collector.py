@@ -18,7 +18,7 @@ from stream.events import Decoder
 from stream.verdict import parse
 
 if TYPE_CHECKING:
-    from stream.job.follow import Fetched
+    from stream.job.fetched import Fetched
 
 HIDDEN = "sha256:"
 Row = TypeVar("Row")

@@ -4,33 +4,18 @@ Where to go on is the caller's to know: what the group has committed is never re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stream.errors import InputError
 from stream.job.clients import BOOTSTRAP_MS, broker_error, client_arguments, partitions_of, reach
+from stream.job.fetched import Fetched
 from stream.settings import Settings
 
 POLL_MS = 500
 RUN = 8192  # records
 
 Place = tuple[str, int]  # topic and partition
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Records of one partition in offset order."""
-
-    topic: str
-    partition: int
-    keys: Sequence[bytes | None]  # [B]
-    values: Sequence[bytes | None]  # [B]
-    headers: Sequence[int]  # [B], how many each record has
-    offsets: NDArray[np.int64]  # [B]
 
 
 class Follower:
@@ -110,14 +95,7 @@ class Follower:
     def poll(self) -> list[Fetched]:
         """The next records, after at most half a second none."""
         return [
-            Fetched(
-                place.topic,
-                place.partition,
-                [record.key for record in records],
-                [record.value for record in records],
-                [len(record.headers) for record in records],
-                np.fromiter((record.offset for record in records), np.int64, len(records)),
-            )
+            Fetched.of(place, records)
             for place, records in self._asked(self._consumer.poll, timeout_ms=POLL_MS).items()
         ]
 

@@ -1,31 +1,17 @@
 """The newest records of a topic, read by a consumer without a group: nothing is committed, nothing made."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from stream.errors import BrokerError
 from stream.job.clients import partitions_of, reading_client
+from stream.job.fetched import Fetched
 from stream.settings import Settings
 
 POLL_MS = 500
 ALL = 1 << 40  # records: as many as there are
 PATIENCE = 15.0  # seconds without a record after which a read gives up
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Records of one partition in offset order."""
-
-    partition: int
-    keys: Sequence[bytes | None]  # [B]
-    values: Sequence[bytes | None]  # [B]
-    headers: Sequence[int]  # [B], how many each record has
-    offsets: NDArray[np.int64]  # [B]
 
 
 def exists(settings: Settings, topic: str) -> bool:
@@ -34,7 +20,7 @@ def exists(settings: Settings, topic: str) -> bool:
         return bool(consumer.partitions_for_topic(topic))
 
 
-def newest(settings: Settings, topic: str, limit: int = ALL) -> Iterator[Run]:
+def newest(settings: Settings, topic: str, limit: int = ALL) -> Iterator[Fetched]:
     """The newest `limit` records, an equal share of each partition, up to the end as it is now.
 
     Raises BrokerError: no broker answers, there is no such topic, or records stop coming before the end.
@@ -55,18 +41,13 @@ def _seek(consumer: Any, settings: Settings, topic: str, limit: int) -> dict[Any
     return {partition: ends[partition] for partition in partitions if ends[partition] > starts[partition]}
 
 
-def _read(consumer: Any, settings: Settings, ends: dict[Any, int]) -> Iterator[Run]:
+def _read(consumer: Any, settings: Settings, ends: dict[Any, int]) -> Iterator[Fetched]:
     heard = time.monotonic()
     while any(consumer.position(partition) < end for partition, end in ends.items()):
         for partition, records in consumer.poll(timeout_ms=POLL_MS).items():
             heard = time.monotonic()
-            records = [record for record in records if record.offset < ends.get(partition, 0)]
-            yield Run(
-                partition.partition,
-                [record.key for record in records],
-                [record.value for record in records],
-                [len(record.headers) for record in records],
-                np.array([record.offset for record in records], np.int64),
+            yield Fetched.of(
+                partition, [record for record in records if record.offset < ends.get(partition, 0)]
             )
         if time.monotonic() - heard > PATIENCE:
             raise BrokerError(f"{settings.kafka} sent nothing for {PATIENCE:.0f} s, though records are there")
