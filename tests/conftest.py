@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: `kafka`, a real broker, and `topic`, which makes topics on it."""
+"""Fixtures that every test may use: `kafka`, a real broker, `topic`, which makes topics on it, and `quick_compiler`."""
 
 import os
 import signal
@@ -24,6 +24,16 @@ def kafka() -> Iterator[str]:
 
     with Broker.start() as broker:
         yield broker.bootstrap
+
+
+@pytest.fixture(scope="module")
+def quick_compiler() -> Iterator[None]:
+    """For what runs a few small steps in JAX: optimising them would take longer than it saves."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

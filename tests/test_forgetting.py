@@ -1,9 +1,7 @@
 """Replay: without it training on new tasks costs the old ones, with it less than 0.01 of AUROC is lost."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,15 +15,9 @@ from export.train import Plan
 from stream.artifact import load_artifact, read_public_key
 from tests.forgetting import forgetting, old_tasks
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 LOST = 0.01
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiler() -> Iterator[None]:
-    """The steps are few and small, so that optimising them would take longer than it saves."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def test_replay_keeps_what_new_tasks_would_cost(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The meta-model: JAX and the exported graph agree on every clause of the contract, trained or not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -16,6 +16,8 @@ from export.meta.model import bounded, contexts, strangeness
 from export.meta.parameters import SIZES, Parameters, initial
 from export.session import open_session
 
+pytestmark = pytest.mark.usefixtures("quick_compiler")
+
 TOLERANCE = 1e-5
 EVENTS, ROWS, PEERS, COLUMNS = 16, 64, 128, 8
 CASES = {
@@ -26,14 +28,6 @@ CASES = {
     "plain": draw_inputs(8, events=16, rows=24, peers=24, columns=3, plain=True),
     "mostly missing": draw_inputs(9, events=16, rows=24, peers=24, columns=4, missing=0.6),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiler() -> Iterator[None]:
-    """One batch is run, so nearly all of the time would go into optimising it."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,7 @@
 """Training: the same seed gives the same parameters, also after a stop in between."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
@@ -11,6 +9,8 @@ from export import train as training
 from export.checkpoint import Checkpoint
 from export.tasks.contexts import Layout
 from export.train import Plan, Progress, train
+
+pytestmark = pytest.mark.usefixtures("quick_compiler")
 
 PLAN = Plan(steps=4, label_steps=2)
 
@@ -21,14 +21,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "LAYOUTS", (tiny,))
     monkeypatch.setattr(training, "LABEL_LAYOUTS", (tiny,))
     monkeypatch.setattr(training, "REPORT_STEPS", 2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_compiler() -> Iterator[None]:
-    """Four steps are run, so nearly all of the time would go into optimising them."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 class Stopped(Exception):
