@@ -46,7 +46,8 @@ cli.add_command(reference.command)
 def keys(out: Path) -> None:
     """Make an Ed25519 pair: private.pem signs artifacts, public.pem lets a worker trust them.
 
-    Put public.pem into stream/keys/ (under any name ending in .pem) to have every worker trust it.
+    Put a copy of public.pem, under any name ending in .pem, into the folder that the workers' setting trusted_keys
+    names; or into stream/keys/ of the package, to have every worker trust it.
     """
     from export.package import make_keys
 

@@ -94,7 +94,10 @@ def read_public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(_read(path))
     except ValueError as error:
-        raise SignatureError(f"{path} is not a public key in PEM form: {error}.") from error
+        raise SignatureError(
+            f"{path} is not a public key in PEM form ({error}); where keys are trusted lie public ones alone, such as "
+            "public.pem of `onsight-export keys`."
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
         raise SignatureError(f"{path} holds a {type(key).__name__}; only Ed25519 keys are accepted.")
     return key
