@@ -119,3 +119,26 @@ def test_attribution_is_the_change_when_a_value_is_left_out(graph: Model) -> Non
     expected = np.stack(drop, 1) + 1e-9
     expected /= expected.sum(1, keepdims=True)
     np.testing.assert_allclose(graph(x).attribution, expected, atol=1e-3)
+
+
+def test_confirmed_peers_give_the_peers_more_say_and_a_windows_labels_count_by_their_share(
+    parameters: Parameters,
+) -> None:
+    def weighed(own: int, shared: int) -> tuple[float, float]:
+        """With so many confirmed rows of 16 in the window and of 32 in the peers: the peers' say, the own labels'."""
+        rng = np.random.default_rng(4)
+        window, peers = rng.normal(size=(1, 2, 16)), rng.normal(size=(1, 2, 32))
+        labels = ((np.arange(each)[None] < number) for each, number in ((16, own), (32, shared)))
+        window_label, peers_label = (label.astype(np.float32) for label in labels)
+        mask, peers_mask = np.ones((1, 16)), np.ones((1, 32))
+        columns = np.zeros(2), np.zeros((1, 2)), np.ones((1, 2))
+        inputs = ModelInputs(window, mask, window_label, peers, peers_mask, peers_label, *columns)
+        known = contexts(JaxOps(parameters, coded_columns=1), inputs)
+        return float(known.peers_weight[0, 0]), float(known.own_labels[0, 0])
+
+    says = [weighed(0, number)[0] for number in (0, 1, 4, 16)]
+    assert says == sorted(says)
+    assert says[-1] > says[0] + 0.2
+    assert weighed(2, 0)[1] == 1
+    assert weighed(1, 1)[1] == pytest.approx(0.5, abs=1e-5)
+    assert weighed(1, 15)[1] == pytest.approx(1 / 16, abs=1e-5)

@@ -4,6 +4,9 @@ In each reference the detectors are mixed with weights that a small network draw
 plus a small network over the detectors. Every weight after a detector is non-negative, so that farther is never
 less strange. The two references are mixed by how many rows they have and by how they compare. Labels change
 the mixture's result, and nothing where there are none.
+
+Confirmed anomalies among the peers give these more say in the mixture: what they tell compares events of all windows,
+on one scale, where each window's own has another. What a window's few labels tell counts by their share of all labels.
 """
 
 from dataclasses import dataclass
@@ -17,6 +20,8 @@ from export.meta.query import query
 from export.meta.reference import reference
 
 PEER_ROWS = 8.0
+CONFIRMED_ROWS = 4.0  # more of them for each confirmed anomaly among the peers
+NONE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class Contexts:
     window_weight: Array  # [N, 1], 0 to 1; 0 with no rows in the window
     peers_weight: Array  # [N, 1], the rest, unless there are no peers either
     both: Array  # [N, 1], 1 where both have rows
+    own_labels: Array  # [N, 1], share of all labels that are the window's; 1 where the peers have none
 
 
 def contexts(ops: Ops, inputs: Inputs) -> Contexts:
@@ -58,10 +64,20 @@ def contexts(ops: Ops, inputs: Inputs) -> Contexts:
     window, peers = prepare(ops, own, features), prepare(ops, shared, features)
     lean = _lean(ops, window, peers, features)
     mine = own.here * own.count * ops.exp(lean)
-    theirs = shared.here * ops.minimum(shared.count, PEER_ROWS) * ops.exp(0.0 - lean)
+    confirmed = ops.unsqueeze(ops.sum(ops.relu(shared.label), 1), 1)
+    rows = ops.minimum(shared.count, PEER_ROWS) + confirmed * CONFIRMED_ROWS
+    theirs = shared.here * rows * ops.exp(0.0 - lean)
     total = mine + theirs + 1e-9
-    both = own.here * shared.here
-    return Contexts(features, window, peers, mine / total, theirs / total, both)
+    labels, others = (ops.unsqueeze(ops.sum(ops.abs(each.label), 1), 1) for each in (own, shared))
+    return Contexts(
+        columns=features,
+        window=window,
+        peers=peers,
+        window_weight=mine / total,
+        peers_weight=theirs / total,
+        both=own.here * shared.here,
+        own_labels=(labels + NONE) / (labels + others + NONE),
+    )
 
 
 def strangeness(ops: Ops, contexts: Contexts, own: Array, shared: Array) -> Array:
@@ -77,7 +93,7 @@ def strangeness(ops: Ops, contexts: Contexts, own: Array, shared: Array) -> Arra
     pair = ops.concat([ops.unsqueeze(mine, 2), ops.unsqueeze(theirs, 2)], 2)
     hidden = ops.relu(pair @ ops.positive("joint1") + ops.parameter("joint1_bias"))
     agreed = ops.squeeze(hidden @ ops.positive("joint2"), 2) * contexts.both
-    return mixed + agreed + (mine_labelled + theirs_labelled)
+    return mixed + agreed + (mine_labelled * contexts.own_labels + theirs_labelled)
 
 
 def bounded(ops: Ops, strange: Array) -> Array:
