@@ -16,8 +16,9 @@ import numpy as np
 
 from stream.alerting import Alerting, Scene
 from stream.alerts import Source
-from stream.context import Peers
+from stream.context import Context, Peers
 from stream.decisions import Decisions, joined
+from stream.deviation import fill_deviations
 from stream.drift import Drift
 from stream.drift_monitor import Shift
 from stream.drift_reference import Reference, reference_for
@@ -35,6 +36,7 @@ from stream.profile import Profile
 from stream.records import Record
 from stream.scorer import Scorer
 from stream.shadow import Shadow
+from stream.slots import Placement
 from stream.versioned import unpack_head
 from stream.windows import Windows
 
@@ -131,7 +133,7 @@ class Detector:
         at = self.windows.place(batch.entity, batch.offset)
         rows = self.features.on_batch(batch, self.windows.elapsed(at, batch.time))
         self._lap("features")
-        context = self.windows.gather(at, rows)
+        context = self._context(at, rows)
         self._lap("gather")
         score = self.scorer.score(rows, context, self._peers())
         self._lap("score")
@@ -151,6 +153,14 @@ class Detector:
         self.peers.on_batch(rows, batch.offset)
         self._lap("append")
         return Decisions(batch.offset, score, judgement.p_value, alerts, shifts)
+
+    def _context(self, at: Placement, rows: np.ndarray) -> Context:
+        """The events' windows, and what `rows` [B, F] have to be told from them."""
+        context = self.windows.gather(at, rows)
+        if not self.profile.deviations:
+            return context
+        fill_deviations(self.profile.deviations, rows, context)
+        return self.windows.gather(at, rows)  # again, for what events of the same batch now know
 
     def _close_epoch(self) -> tuple[Shift, ...]:
         self.windows.close_epoch()

@@ -165,7 +165,7 @@ def _made_of(profile: Profile) -> dict[str, str]:
 
 def _words(feature: Feature) -> str:
     """What a feature's values hang on: `rate field terminal 86400 log1p`."""
-    of = feature.of if feature.kind == "rate" else None
+    of = feature.of if feature.kind in ("rate", "deviation") else None
     seconds = f"{feature.seconds:g}" if feature.seconds else None
     return " ".join(filter(None, (feature.kind, of, feature.field, seconds, feature.transform)))
 

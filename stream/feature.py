@@ -7,10 +7,11 @@ from typing import Literal, get_args
 from stream.days import DAY
 from stream.yaml_tree import Section
 
-Kind = Literal["number", "category", "elapsed", "rate", "time_of_day", "verdicts"]
+Kind = Literal["number", "category", "elapsed", "rate", "time_of_day", "verdicts", "deviation"]
 Transform = Literal["log1p", "signed_log"]
 Counted = Literal["entity", "field", "all"]
 Given = Literal["confirmed", "dismissed", "share"]
+Measure = Literal["spread", "median"]
 Direction = Literal[-1, 0, 1]
 
 DIRECTIONS: dict[str | None, Direction] = {"low": -1, "high": 1, None: 0}
@@ -23,6 +24,7 @@ NEEDS: dict[Kind, frozenset[str]] = {
     "rate": frozenset({"seconds"}),
     "time_of_day": frozenset(),
     "verdicts": frozenset({"field", "days"}),
+    "deviation": frozenset({"field"}),
 }
 MAY: dict[Kind, frozenset[str]] = {
     "number": frozenset({"transform", "direction"}),
@@ -31,8 +33,13 @@ MAY: dict[Kind, frozenset[str]] = {
     "rate": frozenset({"of", "transform", "direction"}),
     "time_of_day": frozenset(),
     "verdicts": frozenset({"of", "least", "transform", "direction"}),
+    "deviation": frozenset({"of", "transform", "direction"}),
 }
-OF: dict[str, tuple[str, ...]] = {"rate": get_args(Counted), "verdicts": get_args(Given)}
+OF: dict[str, tuple[str, ...]] = {
+    "rate": get_args(Counted),
+    "verdicts": get_args(Given),
+    "deviation": get_args(Measure),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +49,13 @@ class Feature:
     name: str  # unique; how reasons call it
     kind: Kind
     field: str | None = None  # dotted path; None for elapsed, time_of_day, and rate of entity or all
-    transform: Transform | None = None  # of a number, elapsed, rate or verdicts
+    transform: Transform | None = None  # of all but category and time_of_day
     direction: Direction = 0  # 1: only high is strange, -1: only low
     mask: bool = False  # never leaves in clear
     seconds: float = 0.0  # rate: length of the sliding window; verdicts: until one has faded
-    # rate: whose events are counted ("field": those with the same value of `field`); verdicts: which ones
-    of: Counted | Given = "entity"
+    # rate: whose events are counted ("field": those with the same value of `field`); verdicts: which ones; deviation:
+    # what it is measured in
+    of: Counted | Given | Measure = "entity"
     least: int = 1  # verdicts: so many of one kind must there be for any of them to count
     unit: str = ""  # printed after values in reasons
 
@@ -55,6 +63,14 @@ class Feature:
     def columns(self) -> int:
         """2 for time_of_day (sine and cosine of the day's angle, UTC), else 1."""
         return 2 if self.kind == "time_of_day" else 1
+
+    @property
+    def relative(self) -> bool:
+        """Whether its values are beside the entity's window already, or have nothing to do with it.
+
+        The model then compares them with the peers' alone.
+        """
+        return self.kind in ("deviation", "verdicts")
 
 
 def overlap(path: str, other: str) -> bool:
@@ -66,6 +82,7 @@ def read_features(sections: Sequence[Section]) -> tuple[Feature, ...]:
     """The features of a profile; what is wrong with them is noted in its sections."""
     features = list(map(_feature, sections))
     _check_names(features, sections)
+    _check_deviations(features, sections)
     return _masked_alike(features)
 
 
@@ -78,7 +95,7 @@ def check_verdicts(feature: Feature, masked: Set[str], section: Section) -> None
 def _feature(section: Section) -> Feature:
     kind: Kind = section.choice("kind", get_args(Kind))
     choices = OF.get(kind, get_args(Counted))
-    of: Counted | Given = section.optional_choice("of", choices) or choices[0]
+    of: Counted | Given | Measure = section.optional_choice("of", choices) or choices[0]
     transform = section.optional_choice("transform", [*get_args(Transform), "none"])
     if transform is None and kind in ("elapsed", "rate"):
         transform = "log1p"
@@ -121,12 +138,19 @@ def _check_names(features: Sequence[Feature], sections: Sequence[Section]) -> No
         seen.add(feature.name)
 
 
+def _check_deviations(features: Sequence[Feature], sections: Sequence[Section]) -> None:
+    numbers = {feature.field for feature in features if feature.kind == "number"}
+    for feature, section in zip(features, sections, strict=True):
+        if feature.kind == "deviation" and feature.field not in numbers:
+            section.wrong("field", f"is {feature.field!r}", "the field of a feature of kind number")
+
+
 def _masked_alike(features: Sequence[Feature]) -> tuple[Feature, ...]:
     """A field that one feature masks is masked in every other that shows its value."""
     hidden = [feature.field for feature in features if feature.mask and feature.field]
 
     def alike(feature: Feature) -> Feature:
-        shows = feature.kind in ("number", "category")  # others show no field's value
+        shows = feature.kind in ("number", "category", "deviation")  # others show no field's value
         path = feature.field if shows else None
         masked = path is not None and any(overlap(path, mask) for mask in hidden)
         return replace(feature, mask=True) if masked else feature

@@ -9,6 +9,7 @@ from stream.feature import Feature
 from stream.feedback import Feedback
 from stream.profile import Profile
 from stream.records import Record
+from stream.transforms import transform
 
 
 class Features:
@@ -31,7 +32,8 @@ class Features:
     def on_batch(self, batch: EventBatch, since: np.ndarray) -> np.ndarray:
         """Feature rows, float32 [B, F], NaN where unknown.
 
-        `since`: float64 [B], seconds since the event before of the same entity, NaN for its first.
+        `since`: float64 [B], seconds since the event before of the same entity, NaN for its first. Deviations are
+        unknown yet: they need the events' windows, which need the rows (`fill_deviations`).
         """
         rows = np.empty((len(batch), self.profile.columns), np.float32)
         column = 0
@@ -53,6 +55,8 @@ class Features:
             return transform(feature, self._rate(self._counts[index], feature, batch))
         if feature.kind == "verdicts":
             return transform(feature, self._verdicts(feature, batch))
+        if feature.kind == "deviation":
+            return np.full(len(batch), np.nan)
         return transform(feature, batch.numbers[feature.field or ""])
 
     def _rate(self, counts: Counts, feature: Feature, batch: EventBatch) -> np.ndarray:
@@ -92,12 +96,3 @@ class Features:
     def restore(self, key: bytes, value: bytes | None) -> None:
         """Read one counter back; the second byte of its key is its feature's place in the profile."""
         self._counts[key[1]].restore(key, value)
-
-
-def transform(feature: Feature, value: np.ndarray) -> np.ndarray:
-    """The feature's transform of float64 [B]; log1p of a negative number is unknown (NaN)."""
-    if feature.transform == "log1p":
-        return np.asarray(np.log1p(np.where(value >= 0, value, np.nan)))
-    if feature.transform == "signed_log":
-        return np.asarray(np.sign(value) * np.log1p(np.abs(value)))
-    return value

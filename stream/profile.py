@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.deviation import Deviations
 from stream.errors import ProfileError
 from stream.feature import Direction, Feature, check_verdicts, overlap, read_features
 from stream.yaml_tree import Mistakes, Section, did_you_mean, read
@@ -58,13 +59,15 @@ class Profile:
     judged: tuple[str, ...] = field(init=False, repr=False, compare=False)  # fields of kind verdicts
     fields: tuple[str, ...] = field(init=False, repr=False, compare=False)  # all paths read from an event
     masked: frozenset[str] = field(init=False, repr=False, compare=False)  # those that never leave in clear
+    deviations: Deviations = field(init=False, repr=False, compare=False)
+    relative: tuple[int, ...] = field(init=False, repr=False, compare=False)  # columns for the peers alone
 
     def __post_init__(self) -> None:
         owner = [index for index, feature in enumerate(self.features) for _ in range(feature.columns)]
         put = partial(object.__setattr__, self)
         sources = [(feature.field, feature) for feature in self.features if feature.field]
         numbers = [path for path, feature in sources if feature.kind == "number"]
-        categories = [path for path, feature in sources if feature.kind != "number"]
+        categories = [path for path, feature in sources if feature.kind not in ("number", "deviation")]
         judged = [path for path, feature in sources if feature.kind == "verdicts"]
         every = [self.entity, self.time.field, *(path for path, _ in sources), *self.show]
         put("columns", len(owner))
@@ -75,8 +78,20 @@ class Profile:
         put("categories", tuple(dict.fromkeys(categories)))
         put("judged", tuple(dict.fromkeys(judged)))
         put("fields", tuple(dict.fromkeys(every)))
+        put("deviations", self._deviations(owner))
+        relative = [column for column, i in enumerate(owner) if self.features[i].relative]
+        put("relative", tuple(relative) if self.peers else ())
         hidden = [path for path, feature in sources if feature.mask]
         put("masked", frozenset(path for path in every if any(overlap(path, mask) for mask in hidden)))
+
+    def _deviations(self, owner: list[int]) -> Deviations:
+        """The number of a deviation is the column of the first feature of kind number with its field."""
+        columns = [(column, self.features[i]) for column, i in enumerate(owner)]
+        numbers = {feature.field: column for column, feature in reversed(columns) if feature.kind == "number"}
+        found = [(feature, column) for column, feature in columns if feature.kind == "deviation"]
+        return tuple(
+            (feature, column, numbers[feature.field]) for feature, column in found if feature.field in numbers
+        )
 
 
 def _constant(values: list[bool] | list[Direction]) -> NDArray[np.float32]:

@@ -46,8 +46,9 @@ class Bound:
 class Scorer:
     """One artifact, ready to score the columns of one profile.
 
-    `category` and `direction` [F] describe the columns as the contract does; at most `batch` events go to the
-    runtime at once. Raises ContractError if the graph's inputs and outputs are not the contract's.
+    `category` and `direction` [F] describe the columns as the contract does; of the `relative` ones the model sees no
+    values in windows; at most `batch` events go to the runtime at once. Raises ContractError if the graph's inputs and
+    outputs are not the contract's.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Scorer:
         category: np.ndarray,
         direction: np.ndarray,
         *,
+        relative: Sequence[int] = (),
         threads: int = 1,
         batch: int = 512,
     ) -> None:
@@ -64,6 +66,7 @@ class Scorer:
         self.artifact = artifact
         self._category = np.asarray(category, np.float32)
         self._direction = np.asarray(direction, np.float32)
+        self._relative = list(relative)
         self._batch = max(TILE, batch // TILE * TILE)
         self._first = _First(artifact, threads)
         self._graphs = {output: _Graph(artifact, output, self._first.types, threads) for output in OUTPUTS}
@@ -73,7 +76,9 @@ class Scorer:
     @classmethod
     def for_profile(cls, artifact: Artifact, profile: Profile, *, threads: int = 1) -> "Scorer":
         """Checked and warm, ready for a profile's first event. Raises ContractError as `warm_up` does."""
-        scorer = cls(artifact, profile.category, profile.direction, threads=threads)
+        scorer = cls(
+            artifact, profile.category, profile.direction, relative=profile.relative, threads=threads
+        )
         scorer.warm_up(profile.window, profile.peers)
         return scorer
 
@@ -109,12 +114,20 @@ class Scorer:
             part = slice(start, start + self._batch)
             own = {
                 "query": _tiled(query[part], np.nan),
-                "window": _tiled(context.window[part]),
+                "window": _tiled(self._seen(context.window[part])),
                 "window_mask": _tiled(context.mask[part]),
                 "window_label": _tiled(context.label[part]),
             }
             parts.append(graph.run(own, shared)[: len(query) - start])
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _seen(self, window: np.ndarray) -> np.ndarray:
+        """The windows [B, R, F] as the model sees them."""
+        if not self._relative:
+            return window
+        seen = window.copy()
+        seen[:, :, self._relative] = np.nan
+        return seen
 
     def _worked_out(self, peers: Peers) -> Shared:
         inputs = (peers.rows, peers.mask, peers.label, self._category, self._direction)

@@ -163,6 +163,20 @@ def _verdicts(look: Look) -> str:
     return f"{path} {_short(str(look.raw))} had {' and '.join(parts)} in the last {duration(look.feature.seconds)}"
 
 
+def _deviation(look: Look) -> str:
+    feature, whose = look.feature, f"this {look.noun}'s"
+    if feature.mask:
+        return f"{feature.name} is unlike {whose}"
+    if np.isnan(look.value):
+        return f"{feature.name}: too few earlier events of this {look.noun} have one"
+    side = "above" if look.value > 0 else "below"
+    subject = f"{feature.field} {_short(str(look.raw))}"
+    far = times(abs(look.value))
+    if feature.of == "median":
+        return f"{subject} is {far} times {whose} median {side} it"
+    return f"{subject} is {far} times the usual deviation {side} {whose} median"
+
+
 def _typically(look: Look) -> str:
     if not len(look.past):
         return ""
@@ -201,4 +215,5 @@ _SENTENCES: dict[str, Callable[[Look], str]] = {
     "rate": _rate,
     "time_of_day": _time_of_day,
     "verdicts": _verdicts,
+    "deviation": _deviation,
 }

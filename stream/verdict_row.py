@@ -7,8 +7,8 @@ import numpy as np
 from stream.columns import Codes, code_column
 from stream.days import DAY
 from stream.feature import Feature
-from stream.features import transform
 from stream.profile import Profile
+from stream.transforms import transform
 
 
 def row_of(profile: Profile, features: Mapping[str, object]) -> np.ndarray:

@@ -61,7 +61,9 @@ def readable(feature: Feature, raw: object, value: float) -> str:
         return duration(value)
     if feature.kind == "time_of_day":
         return clock(value)
-    text = number(value, whole=feature.kind == "rate" or isinstance(raw, Integral))
+    text = number(
+        value, whole=feature.kind == "rate" or (feature.kind != "deviation" and isinstance(raw, Integral))
+    )
     return f"{text} {feature.unit}" if feature.unit and text != MISSING else text
 
 

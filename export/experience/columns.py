@@ -31,9 +31,9 @@ def hidden_columns(profile: Profile) -> np.ndarray:
     """bool [F]: those that are left out.
 
     Masked features must not leave in clear; those of kind verdicts hang on when a worker heard of which verdict, which
-    nothing in the topics tells.
+    nothing in the topics tells; those of kind deviation on windows, which are not kept here.
     """
-    hidden = [feature.mask or feature.kind == "verdicts" for feature in profile.features]
+    hidden = [feature.mask or feature.relative for feature in profile.features]
     return np.array([hidden[owner] for owner in profile.column_owner], bool)
 
 
