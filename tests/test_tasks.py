@@ -58,6 +58,12 @@ def test_folders_are_read_and_empty_ones_refused(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
+def test_a_file_that_is_no_archive_is_never_taken_for_a_pickle(tmp_path: Path) -> None:
+    (tmp_path / "broken.npz").write_bytes(b"not an archive")
+    with pytest.raises(InputError, match=r"broken\.npz .*not an archive of arrays"):
+        load_folder(tmp_path)
+
+
 def test_the_development_split_is_by_name() -> None:
     names = [f"set{number}" for number in range(1000)]
     assert 150 < sum(map(is_development, names)) < 250

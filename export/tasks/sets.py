@@ -87,6 +87,8 @@ def load_file(path: Path) -> TaskSet:
 
 
 def _load_npz(path: Path) -> TaskSet:
+    if not zipfile.is_zipfile(path):  # else numpy would take it for a pickle, and advise to trust it
+        raise zipfile.BadZipFile("not an archive of arrays")
     with np.load(path, allow_pickle=False) as archive:
         train, test, label = (archive[name] for name in ("train", "test", "test_labels"))
     rng = np.random.default_rng(0)
