@@ -1,5 +1,6 @@
 """`onsight-export train`: meta-train a model and write it as a signed artifact."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ def command(
     from export.meta.build import build
     from export.meta.kept import take_up
     from export.package import read_private_key, write_artifact
+    from export.tasks.variants import FEW_TABLES
     from export.train import Plan, train
     from stream.memory import keep_freed_memory
 
@@ -86,6 +88,7 @@ def command(
     private = read_private_key(key.expanduser())
     start = take_up(origin, private.public_key()) if origin else None
     plan = Plan.for_minutes(minutes, start.size if start else size, seed)
+    plan = plan if tasks else replace(plan, recipe=FEW_TABLES)
     sets, development, sources = _sets(tasks)
     mixed = replays_of(replays)
     work = work or out.with_name(f"{out.name}.training")
@@ -139,8 +142,6 @@ def _digest(sets: list["TaskSet"], table: str) -> str:
 
 
 def _recipe(plan: "Plan") -> dict[str, object]:
-    from dataclasses import asdict
-
     return {"kind": "meta-model", **asdict(plan)}
 
 

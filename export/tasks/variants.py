@@ -29,6 +29,9 @@ class Recipe:
     entities: float = 0.5  # of the tasks with peers, those whose window belongs to an entity of its own kind
 
 
+FEW_TABLES = Recipe(priors=0.2, synthetic=0.3, mixed=0.35)  # mixes of their columns make up for other tables
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What a group of tasks is drawn from; at most CODED_COLUMNS categories, and they come first."""
