@@ -16,7 +16,7 @@ from export.meta.query import EXCESS, Query
 from export.meta.reference import Reference
 
 STEPS = 16
-RIDGES = (0.025, 0.085)  # first values: sharp, and for labels that contradict each other
+RIDGES = (0.018, 0.065)  # first values: sharp, and for labels that contradict each other
 INTERPLAY = (8.0,)  # how steep the kernels are which see all features at once
 FORMS = 1 + len(INTERPLAY)
 CLASSIFIERS = FORMS * len(RIDGES)
