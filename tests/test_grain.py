@@ -11,10 +11,10 @@ OPS = JaxOps({}, coded_columns=0)
 WHOLE = st.lists(st.integers(-9, 9), min_size=8, max_size=8)
 
 
-def _grain(rows: np.ndarray, prior: Grain | None = None, lacking: float = 1.0) -> Grain:
+def _grain(rows: np.ndarray, prior: Grain | None = None, here: float = 1.0) -> Grain:
     """Of one column with these rows [M], at one standard deviation to a unit."""
     unit, count = np.ones((1, 1)), np.full((1, 1), len(rows), float)
-    return grain(OPS, rows[None, None].astype(np.float32), unit, count, prior, np.full((1, 1), lacking))
+    return grain(OPS, rows[None, None].astype(np.float32), unit, count, np.full((1, 1), here), prior)
 
 
 def _gaps(query: float, rows: np.ndarray, known: Grain) -> np.ndarray:
@@ -64,6 +64,6 @@ def test_rows_that_do_not_count_are_nobodys_neighbour() -> None:
 def test_a_window_takes_the_peers_grain_where_there_are_peers() -> None:
     peers, window = np.repeat(np.arange(5.0), 4), np.array([0.3, 0.9])
     shared = _grain(peers)
-    lent, own = _grain(window, shared, 0.0), _grain(window, shared, 1.0)
+    lent, own = _grain(window, shared), _grain(window, _grain(peers, here=0.0))
     assert (lent.usual, lent.tied) == (shared.usual, shared.tied)
     assert own.usual == _grain(window).usual != shared.usual

@@ -21,20 +21,19 @@ GAPS = 3  # detectors of single features
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """Of a reference's columns; all [N, F]."""
+    """Of a reference's columns; all [N, F] but `here`."""
 
     unit: Array  # a raw difference times this is a gap, but for the number of rows; 0 for categories
     usual: Array  # mean over the rows of the log of the gap to the nearest other row
     spread: Array  # its standard deviation
     tied: Array  # share of the rows whose very value another row has
+    here: Array  # [N, 1], 1 if there is any row
 
 
-def grain(
-    ops: Ops, ordered: Array, unit: Array, count: Array, prior: "Grain | None", lacking: Array
-) -> Grain:
-    """Of rows `ordered` [N, F, M], MISSING where a value doesn't count, as `prior` has it unless that is `lacking`.
+def grain(ops: Ops, ordered: Array, unit: Array, count: Array, here: Array, prior: "Grain | None") -> Grain:
+    """Of rows `ordered` [N, F, M], MISSING where a value doesn't count; as `prior` has it, if that has any rows.
 
-    unit [N, F]; count [N, 1], of the rows; lacking is above 0 where `prior` has no rows.
+    unit [N, F]; count [N, 1], of the rows; here [N, 1].
     """
 
     def own() -> Array:
@@ -44,9 +43,9 @@ def grain(
         three = own()
     else:
         lent = stacked(ops, [part + unit * 0.0 for part in (prior.usual, prior.spread, prior.tied)])
-        three = ops.where_all(lacking, own, lent)
+        three = ops.where_all(1.0 - prior.here, own, lent)
     usual, spread, tied = (ops.squeeze(ops.part(three, 1, place, place + 1), 1) for place in range(3))
-    return Grain(unit, usual, spread, tied)
+    return Grain(unit, usual, spread, tied, here)
 
 
 def _own(ops: Ops, ordered: Array, unit: Array, count: Array) -> Array:

@@ -54,7 +54,7 @@ def reference(
     """Prepare `rows` [N, F, M] with `mask` and `label` [N, M]; `prior` lends its scale to a short window."""
     keep = mask * (1.0 - ops.relu(label))
     seen = ops.unsqueeze(ops.sum(keep, 1), 1)
-    count = ops.maximum(seen, 1.0)
+    count, here = ops.maximum(seen, 1.0), ops.minimum(seen, 1.0)
     share = keep / count
     known, value = ops.known(rows), ops.filled(rows)
     present = weighted(ops, known, keep)
@@ -68,7 +68,6 @@ def reference(
     mean, spread = _moments(ops, kept, keep, present, constant, prior)
     ordered = value + (1.0 - known * ops.unsqueeze(keep, 1)) * MISSING
     unit = ops.abs(gain) / spread
-    finer, lacking = (prior.grain, 1.0 - prior.here) if prior else (None, seen)
     return Reference(
         rows=rows,
         ordered=ordered,
@@ -76,7 +75,7 @@ def reference(
         keep=keep,
         share=share,
         count=count,
-        here=ops.minimum(seen, 1.0),
+        here=here,
         missing=1.0 - present / count,
         centre=centre,
         root=root,
@@ -93,7 +92,7 @@ def reference(
         histogram=histogram,
         top=ops.relu(ops.highest(kept, 2)),
         bottom=ops.minimum(ops.lowest(kept, 2), 0.0),
-        grain=grain(ops, ordered, unit, count, finer, lacking),
+        grain=grain(ops, ordered, unit, count, here, prior.grain if prior else None),
         usual_rarity=_usual_rarity(ops, rows, share, count, columns),
     )
 
