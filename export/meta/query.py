@@ -67,14 +67,7 @@ def query(ops: Ops, raw: Array, reference: Reference, columns: Columns) -> Query
         few_below=few_below * here,
         bins=bins,
         rarity=rarity(ops, alike, ops.unsqueeze(reference.count, 1), UNSEEN),
-        gaps=gaps(
-            ops,
-            apart,
-            alike,
-            reference.grain,
-            reference.count,
-            applies(ops, present, columns),
-        ),
+        gaps=gaps(ops, apart, alike, reference.grain, reference.count, applies(ops, present, columns)),
     )
 
 

@@ -51,7 +51,8 @@ class Reference:
 def reference(
     ops: Ops, rows: Array, mask: Array, label: Array, columns: Columns, prior: Reference | None
 ) -> Reference:
-    """Prepare `rows` [N, F, M] with `mask` and `label` [N, M]; `prior` lends its scale to a short window."""
+    """Prepare `rows` [N, F, M] with `mask` and `label` [N, M]; `prior` lends its scale to a short window, and its
+    grain to any."""
     keep = mask * (1.0 - ops.relu(label))
     seen = ops.unsqueeze(ops.sum(keep, 1), 1)
     count, here = ops.maximum(seen, 1.0), ops.minimum(seen, 1.0)
