@@ -11,8 +11,8 @@ from export.contract import check
 from export.golden import Inputs, draw_inputs, golden_inputs
 from export.meta.build import build
 from export.meta.jax_ops import JaxOps
+from export.meta.model import Contexts, bounded, contexts, strangeness
 from export.meta.model import Inputs as ModelInputs
-from export.meta.model import bounded, contexts, strangeness
 from export.meta.parameters import SIZES, Parameters, initial
 from export.session import open_session
 
@@ -121,24 +121,31 @@ def test_attribution_is_the_change_when_a_value_is_left_out(graph: Model) -> Non
     np.testing.assert_allclose(graph(x).attribution, expected, atol=1e-3)
 
 
+def _weighed(parameters: Parameters, own: int, shared: int, lacking: int = 0) -> Contexts:
+    """With so many confirmed rows of 16 in the window, of 32 in the peers, and columns of 4 that the window lacks."""
+    rng = np.random.default_rng(4)
+    window, peers = rng.normal(size=(1, 4, 16)), rng.normal(size=(1, 4, 32))
+    window[:, :lacking] = np.nan
+    labels = ((np.arange(each)[None] < number) for each, number in ((16, own), (32, shared)))
+    window_label, peers_label = (label.astype(np.float32) for label in labels)
+    mask, peers_mask = np.ones((1, 16)), np.ones((1, 32))
+    columns = np.zeros(4), np.zeros((1, 4)), np.ones((1, 4))
+    inputs = ModelInputs(window, mask, window_label, peers, peers_mask, peers_label, *columns)
+    return contexts(JaxOps(parameters, coded_columns=1), inputs)
+
+
 def test_confirmed_peers_give_the_peers_more_say_and_a_windows_labels_count_by_their_share(
     parameters: Parameters,
 ) -> None:
-    def weighed(own: int, shared: int) -> tuple[float, float]:
-        """With so many confirmed rows of 16 in the window and of 32 in the peers: the peers' say, the own labels'."""
-        rng = np.random.default_rng(4)
-        window, peers = rng.normal(size=(1, 2, 16)), rng.normal(size=(1, 2, 32))
-        labels = ((np.arange(each)[None] < number) for each, number in ((16, own), (32, shared)))
-        window_label, peers_label = (label.astype(np.float32) for label in labels)
-        mask, peers_mask = np.ones((1, 16)), np.ones((1, 32))
-        columns = np.zeros(2), np.zeros((1, 2)), np.ones((1, 2))
-        inputs = ModelInputs(window, mask, window_label, peers, peers_mask, peers_label, *columns)
-        known = contexts(JaxOps(parameters, coded_columns=1), inputs)
-        return float(known.peers_weight[0, 0]), float(known.own_labels[0, 0])
-
-    says = [weighed(0, number)[0] for number in (0, 1, 4, 16)]
+    says = [float(_weighed(parameters, 0, number).peers_weight[0, 0]) for number in (0, 1, 4, 16)]
     assert says == sorted(says)
     assert says[-1] > says[0] + 0.2
-    assert weighed(2, 0)[1] == 1
-    assert weighed(1, 1)[1] == pytest.approx(0.5, abs=1e-5)
-    assert weighed(1, 15)[1] == pytest.approx(1 / 16, abs=1e-5)
+    shares = [float(_weighed(parameters, *labels).own_labels[0, 0]) for labels in ((2, 0), (1, 1), (1, 15))]
+    assert shares == pytest.approx([1, 1 / 2, 1 / 16], abs=1e-5)
+
+
+def test_a_window_says_the_less_the_more_it_lacks_of_what_the_peers_have(parameters: Parameters) -> None:
+    says = [float(_weighed(parameters, 0, 0, lacking).window_weight[0, 0]) for lacking in range(5)]
+    assert says == sorted(says, reverse=True)
+    assert says[0] > 0.5
+    assert says[-1] < 0.01

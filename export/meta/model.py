@@ -7,6 +7,7 @@ the mixture's result, and nothing where there are none.
 
 Confirmed anomalies among the peers give these more say in the mixture: what they tell compares events of all windows,
 on one scale, where each window's own has another. What a window's few labels tell counts by their share of all labels.
+A window counts less where it lacks values that the peers have, such as those that compare an event with its entity.
 """
 
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from export.meta.reference import reference
 
 PEER_ROWS = 8.0
 CONFIRMED_ROWS = 4.0  # more of them for each confirmed anomaly among the peers
+LACKING = 10.0  # the log of how much less a window counts that lacks all the values that the peers have
 NONE = 1e-6
 
 
@@ -63,7 +65,9 @@ def contexts(ops: Ops, inputs: Inputs) -> Contexts:
     own = reference(ops, inputs.window, inputs.window_mask, inputs.window_label, features, shared)
     window, peers = prepare(ops, own, features), prepare(ops, shared, features)
     lean = _lean(ops, window, peers, features)
-    mine = own.here * own.count * ops.exp(lean)
+    lacking = ops.relu(own.missing - shared.missing) * features.used * shared.here
+    lost = ops.unsqueeze(ops.total(lacking), 1) / features.count * LACKING
+    mine = own.here * own.count * ops.exp(lean - lost)
     confirmed = ops.unsqueeze(ops.sum(ops.relu(shared.label), 1), 1)
     rows = ops.minimum(shared.count, PEER_ROWS) + confirmed * CONFIRMED_ROWS
     theirs = shared.here * rows * ops.exp(0.0 - lean)
