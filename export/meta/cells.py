@@ -18,7 +18,8 @@ ABOVE, BELOW, HIGH, LOW, FAR, FEW_ABOVE, FEW_BELOW, DISTINCT, NOVEL = range(9)
 OF_GAPS = range(CELLS - GAPS, CELLS)
 # Single features' detectors, each a sum of cells: either side, and the upper one alone.
 PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR, *OF_GAPS]]
-PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, 4]] = 1
+ROBUST = 4  # which of them is the distance from the robust centre, to either side
+PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, ROBUST]] = 1
 
 
 def single_features(ops: Ops, prepared: Prepared, query: Query, columns: Columns) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ A window counts less where it lacks values that the peers have, such as those th
 from dataclasses import dataclass
 
 from export.meta.columns import Columns, columns
-from export.meta.detectors import detect
+from export.meta.detectors import DEVIATION, detect
 from export.meta.labels import label_change
 from export.meta.ops import Array, Ops
 from export.meta.prepared import Prepared, prepare
@@ -22,7 +22,8 @@ from export.meta.reference import reference
 
 PEER_ROWS = 8.0
 CONFIRMED_ROWS = 4.0  # more of them for each confirmed anomaly among the peers
-LACKING = 10.0  # the log of how much less a window counts that lacks all the values that the peers have
+LACKING = 5.0  # the log of how much less a window counts that lacks all the values that the peers have
+LONE = 2 / 3  # of the score where one column only is known: the say of its robust deviation
 NONE = 1e-6
 
 
@@ -131,19 +132,24 @@ def _against(ops: Ops, prepared: Prepared, raw: Array, columns: Columns) -> tupl
     """Score [N, Q] of queries against one reference, and its change by labels; both 0 without rows."""
     queried = query(ops, raw, prepared.reference, columns)
     detected = detect(ops, prepared, queried, columns)
-    plain = ops.squeeze(_mixed(ops, prepared, detected.values), 2)
+    plain = ops.squeeze(_mixed(ops, prepared, detected.values, columns), 2)
     change = label_change(ops, prepared, detected, queried, columns, plain)
     return plain * prepared.reference.here, change * prepared.reference.here
 
 
-def _mixed(ops: Ops, prepared: Prepared, values: Array) -> Array:
+def _mixed(ops: Ops, prepared: Prepared, values: Array, columns: Columns) -> Array:
     """The detectors [N, Q, K] in one score [N, Q, 1], never falling in any of them.
 
-    The context's statistics also set its level, so that scores of different contexts compare.
+    The context's statistics also set its level, so that scores of different contexts compare. Where one column only is
+    known, as in a stream of amounts, most of the score is how far from the robust centre a value is: what the rows
+    hold that nobody has noticed moves this least.
     """
     hidden = _standard_context(ops, prepared) @ ops.parameter("context1") + ops.parameter("context1_bias")
     hidden = ops.tanh(hidden)
     weight = ops.softmax(hidden @ ops.parameter("choose") + ops.parameter("choose_bias")) * 2.0
     bias = hidden @ ops.parameter("mixture_context") + ops.parameter("mixture_bias")
     rest = ops.relu(values @ ops.positive("mixture1") + ops.unsqueeze(bias, 1)) @ ops.positive("mixture2")
-    return values @ ops.unsqueeze(weight, 2) + rest + ops.unsqueeze(hidden @ ops.parameter("level"), 1)
+    mixed = values @ ops.unsqueeze(weight, 2) + rest + ops.unsqueeze(hidden @ ops.parameter("level"), 1)
+    known = ops.total(columns.used - prepared.reference.missing * columns.used)
+    lone = ops.unsqueeze(ops.unsqueeze(ops.clip(2.0 - known, 0.0, 1.0), 1), 2) * LONE
+    return mixed * (1.0 - lone) + ops.part(values, 2, DEVIATION, DEVIATION + 1) * lone * 2.0
