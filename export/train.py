@@ -19,7 +19,7 @@ from export.checkpoint import Checkpoint
 from export.loss import Weights, label_loss, zero_shot_loss
 from export.meta.apply import window_statistics
 from export.meta.ops import Array
-from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial
+from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial, settled
 from export.tasks.batches import Batch, draw_batch
 from export.tasks.contexts import Layout, Replayed
 from export.tasks.sets import TaskSet
@@ -92,19 +92,18 @@ def train(
     start:   the parameters of a trained model to go on from, in place of drawn ones
     replays: what some of the tasks are replayed from, in place of `sets` and the priors
     """
-    parameters = start or initial(SIZES[plan.size], plan.seed)
+    parameters = settled(start or initial(SIZES[plan.size], plan.seed), 0.0)
     if start is None:
         parameters |= _context_scale(parameters, sets, plan)
     is_label = {name: name.startswith(LABEL_PREFIXES) for name in parameters}
+    tasks = partial(draw_batch, sets, replays=replays)
     for part, labels, steps, layouts in (
         ("zero-shot", False, plan.steps, LAYOUTS),
         ("labels", True, plan.label_steps, LABEL_LAYOUTS),
     ):
         trained = {name for name in parameters if is_label[name] == labels and name not in FIXED}
         phase = _Phase(part, plan, steps, layouts, labels)
-        parameters = phase.run(
-            parameters, trained, partial(draw_batch, sets, replays=replays), checkpoint, report
-        )
+        parameters = settled(phase.run(parameters, trained, tasks, checkpoint, report), 1.0)
     return parameters
 
 

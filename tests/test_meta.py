@@ -14,7 +14,7 @@ from export.meta.build import build
 from export.meta.jax_ops import JaxOps
 from export.meta.model import Contexts, bounded, contexts, strangeness
 from export.meta.model import Inputs as ModelInputs
-from export.meta.parameters import SIZES, Parameters, initial
+from export.meta.parameters import SIZES, Parameters, initial, settled
 from export.metrics import auroc
 from export.session import open_session
 
@@ -154,20 +154,16 @@ def test_a_window_says_the_less_the_more_it_lacks_of_what_the_peers_have(paramet
 
 
 @pytest.mark.parametrize("missing", [0, 2])
-def test_a_lone_column_is_scored_mostly_by_its_robust_deviation(
-    parameters: Parameters, monkeypatch: pytest.MonkeyPatch, missing: int
-) -> None:
+def test_a_lone_column_is_scored_mostly_by_its_robust_deviation(parameters: Parameters, missing: int) -> None:
     """So rows that nobody has noticed hide less; also where it is alone in that the other columns are missing."""
     rng = np.random.default_rng(6)
     rows, query = np.full((64, 1 + missing), np.nan), np.full((40, 1 + missing), np.nan)
     rows[:, 0] = np.concatenate([rng.normal(size=56), np.full(8, 4.0)])
     query[:, 0] = np.concatenate([rng.normal(size=20), np.full(20, 4.0)])
 
-    def caught() -> float:
-        score = output_of(build(parameters).SerializeToString(), "score")(plain_inputs(query, rows[:0], rows))
+    def caught(given: Parameters) -> float:
+        score = output_of(build(given).SerializeToString(), "score")(plain_inputs(query, rows[:0], rows))
         return auroc(score, np.arange(40) >= 20)
 
-    by_deviation = caught()
-    monkeypatch.setattr("export.meta.model.LONE", 0.0)
-    assert by_deviation > 0.9
-    assert by_deviation > caught() + 0.02
+    assert caught(parameters) > 0.9
+    assert caught(parameters) > caught(settled(parameters, 0.0)) + 0.02

@@ -22,8 +22,6 @@ from export.meta.reference import reference
 
 PEER_ROWS = 8.0
 CONFIRMED_ROWS = 4.0  # more of them for each confirmed anomaly among the peers
-LACKING = 5.0  # the log of how much less a window counts that lacks all the values that the peers have
-LONE = 2 / 3  # of the score where one column only is known: the say of its robust deviation
 NONE = 1e-6
 
 
@@ -67,7 +65,7 @@ def contexts(ops: Ops, inputs: Inputs) -> Contexts:
     window, peers = prepare(ops, own, features), prepare(ops, shared, features)
     lean = _lean(ops, window, peers, features)
     lacking = ops.relu(own.missing - shared.missing) * features.used * shared.here
-    lost = ops.unsqueeze(ops.total(lacking), 1) / features.count * LACKING
+    lost = ops.unsqueeze(ops.total(lacking), 1) / features.count * ops.parameter("lacking")
     mine = own.here * own.count * ops.exp(lean - lost)
     confirmed = ops.unsqueeze(ops.sum(ops.relu(shared.label), 1), 1)
     rows = ops.minimum(shared.count, PEER_ROWS) + confirmed * CONFIRMED_ROWS
@@ -140,8 +138,8 @@ def _against(ops: Ops, prepared: Prepared, raw: Array, columns: Columns) -> tupl
 def _mixed(ops: Ops, prepared: Prepared, values: Array, columns: Columns) -> Array:
     """The detectors [N, Q, K] in one score [N, Q, 1], never falling in any of them.
 
-    The context's statistics also set its level, so that scores of different contexts compare. Where one column only is
-    known, as in a stream of amounts, most of the score is how far from the robust centre a value is: what the rows
+    The context's statistics also set its level, so that scores of different contexts compare. Where one column or two
+    are known, as in a stream of amounts, much of the score is how far from the robust centre a value is: what the rows
     hold that nobody has noticed moves this least.
     """
     hidden = _standard_context(ops, prepared) @ ops.parameter("context1") + ops.parameter("context1_bias")
@@ -151,5 +149,5 @@ def _mixed(ops: Ops, prepared: Prepared, values: Array, columns: Columns) -> Arr
     rest = ops.relu(values @ ops.positive("mixture1") + ops.unsqueeze(bias, 1)) @ ops.positive("mixture2")
     mixed = values @ ops.unsqueeze(weight, 2) + rest + ops.unsqueeze(hidden @ ops.parameter("level"), 1)
     known = ops.total(columns.used - prepared.reference.missing * columns.used)
-    lone = ops.unsqueeze(ops.unsqueeze(ops.clip(2.0 - known, 0.0, 1.0), 1), 2) * LONE
+    lone = ops.unsqueeze(ops.unsqueeze(ops.clip(1.5 - known * 0.5, 0.0, 1.0), 1), 2) * ops.parameter("lone")
     return mixed * (1.0 - lone) + ops.part(values, 2, DEVIATION, DEVIATION + 1) * lone * 2.0

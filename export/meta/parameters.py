@@ -15,7 +15,11 @@ from export.meta.space import RUNGS
 from export.meta.statistics import STATISTICS
 
 Parameters = dict[str, np.ndarray]
-FIXED = ("context_mean", "context_spread")
+# Not learned, and 0 while the zero-shot part trains, which would make up for it: the log of how much less a window
+# counts that lacks all that the peers have; the say of the largest robust deviation in the score where one column only
+# is known (half as much where two are).
+SETTLED = {"lacking": 5.0, "lone": 2 / 3}
+FIXED = ("context_mean", "context_spread", *SETTLED)
 LABEL_PREFIXES = ("label", "acquittal")
 
 
@@ -78,9 +82,15 @@ def initial(size: Size, seed: int) -> Parameters:
         "gate1_bias": np.zeros(size.context),
         "gate2": draw(size.context, 1, 0.1),
         "gate2_bias": np.zeros(1),
+        **{name: np.full(1, value) for name, value in SETTLED.items()},
         **_of_labels(),
     }
     return {name: np.asarray(value, np.float32) for name, value in values.items()}
+
+
+def settled(parameters: Parameters, share: float) -> Parameters:
+    """`parameters` with this share of what is settled: 0 while the zero-shot part trains, then 1."""
+    return parameters | {name: np.full(1, value * share, np.float32) for name, value in SETTLED.items()}
 
 
 def _of_labels() -> Parameters:
