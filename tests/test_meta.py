@@ -162,7 +162,7 @@ def test_a_lone_column_is_scored_mostly_by_its_robust_deviation(parameters: Para
     query[:, 0] = np.concatenate([rng.normal(size=20), np.full(20, 4.0)])
 
     def caught(given: Parameters) -> float:
-        score = output_of(build(given).SerializeToString(), "score")(plain_inputs(query, rows[:0], rows))
+        score = output_of(build(given).SerializeToString(), "score")(plain_inputs(query, rows, rows[:0]))
         return auroc(score, np.arange(40) >= 20)
 
     assert caught(parameters) > 0.9

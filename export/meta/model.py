@@ -18,7 +18,7 @@ from export.meta.labels import label_change
 from export.meta.ops import Array, Ops
 from export.meta.prepared import Prepared, prepare
 from export.meta.query import query
-from export.meta.reference import reference
+from export.meta.reference import Reference, reference
 
 PEER_ROWS = 8.0
 CONFIRMED_ROWS = 4.0  # more of them for each confirmed anomaly among the peers
@@ -54,6 +54,7 @@ class Contexts:
     window_weight: Array  # [N, 1], 0 to 1; 0 with no rows in the window
     peers_weight: Array  # [N, 1], the rest, unless there are no peers either
     both: Array  # [N, 1], 1 where both have rows
+    lone: Array  # [N, 1], say of the robust deviation in the window's score: above 0 where it knows one column or two
     own_labels: Array  # [N, 1], share of all labels that are the window's; 1 where the peers have none
 
 
@@ -79,6 +80,7 @@ def contexts(ops: Ops, inputs: Inputs) -> Contexts:
         window_weight=mine / total,
         peers_weight=theirs / total,
         both=own.here * shared.here,
+        lone=_lone(ops, own, features),
         own_labels=(labels + NONE) / (labels + others + NONE),
     )
 
@@ -88,8 +90,8 @@ def strangeness(ops: Ops, contexts: Contexts, own: Array, shared: Array) -> Arra
 
     `shared` is the same queries for the peers: [N, Q, F], or [1, N Q, F] for peers that all share.
     """
-    mine, mine_labelled = _against(ops, contexts.window, own, contexts.columns)
-    theirs, theirs_labelled = _against(ops, contexts.peers, shared, contexts.columns)
+    mine, mine_labelled = _against(ops, contexts.window, own, contexts.columns, contexts.lone)
+    theirs, theirs_labelled = _against(ops, contexts.peers, shared, contexts.columns, None)
     theirs = ops.shaped_like(theirs, mine)
     theirs_labelled = ops.shaped_like(theirs_labelled, mine)
     mixed = mine * contexts.window_weight + theirs * contexts.peers_weight
@@ -102,6 +104,15 @@ def strangeness(ops: Ops, contexts: Contexts, own: Array, shared: Array) -> Arra
 def bounded(ops: Ops, strange: Array) -> Array:
     """From the whole line into [0, 1], slowly, so that far and farther stay apart."""
     return strange * 0.5 / (ops.abs(strange) + 1.0) + 0.5
+
+
+def _lone(ops: Ops, own: Reference, columns: Columns) -> Array:
+    """[N, 1]: how much of a window's score is how far from its robust centre a value is.
+
+    In windows of one column or two, as of amounts, rows that nobody has noticed hide what is like them from all else.
+    """
+    known = ops.total(columns.used - own.missing * columns.used)
+    return ops.unsqueeze(ops.clip(1.5 - known * 0.5, 0.0, 1.0), 1) * ops.parameter("lone")
 
 
 def _lean(ops: Ops, window: Prepared, peers: Prepared, columns: Columns) -> Array:
@@ -126,28 +137,28 @@ def _standard_context(ops: Ops, prepared: Prepared) -> Array:
     return ops.clip(apart, -3.0, 3.0)
 
 
-def _against(ops: Ops, prepared: Prepared, raw: Array, columns: Columns) -> tuple[Array, Array]:
+def _against(
+    ops: Ops, prepared: Prepared, raw: Array, columns: Columns, lone: Array | None
+) -> tuple[Array, Array]:
     """Score [N, Q] of queries against one reference, and its change by labels; both 0 without rows."""
     queried = query(ops, raw, prepared.reference, columns)
     detected = detect(ops, prepared, queried, columns)
-    plain = ops.squeeze(_mixed(ops, prepared, detected.values, columns), 2)
+    plain = ops.squeeze(_mixed(ops, prepared, detected.values), 2)
+    if lone is not None:
+        deviation = ops.squeeze(ops.part(detected.values, 2, DEVIATION, DEVIATION + 1), 2)
+        plain = plain * (1.0 - lone) + deviation * lone * 2.0
     change = label_change(ops, prepared, detected, queried, columns, plain)
     return plain * prepared.reference.here, change * prepared.reference.here
 
 
-def _mixed(ops: Ops, prepared: Prepared, values: Array, columns: Columns) -> Array:
+def _mixed(ops: Ops, prepared: Prepared, values: Array) -> Array:
     """The detectors [N, Q, K] in one score [N, Q, 1], never falling in any of them.
 
-    The context's statistics also set its level, so that scores of different contexts compare. Where one column or two
-    are known, as in a stream of amounts, much of the score is how far from the robust centre a value is: what the rows
-    hold that nobody has noticed moves this least.
+    The context's statistics also set its level, so that scores of different contexts compare.
     """
     hidden = _standard_context(ops, prepared) @ ops.parameter("context1") + ops.parameter("context1_bias")
     hidden = ops.tanh(hidden)
     weight = ops.softmax(hidden @ ops.parameter("choose") + ops.parameter("choose_bias")) * 2.0
     bias = hidden @ ops.parameter("mixture_context") + ops.parameter("mixture_bias")
     rest = ops.relu(values @ ops.positive("mixture1") + ops.unsqueeze(bias, 1)) @ ops.positive("mixture2")
-    mixed = values @ ops.unsqueeze(weight, 2) + rest + ops.unsqueeze(hidden @ ops.parameter("level"), 1)
-    known = ops.total(columns.used - prepared.reference.missing * columns.used)
-    lone = ops.unsqueeze(ops.unsqueeze(ops.clip(1.5 - known * 0.5, 0.0, 1.0), 1), 2) * ops.parameter("lone")
-    return mixed * (1.0 - lone) + ops.part(values, 2, DEVIATION, DEVIATION + 1) * lone * 2.0
+    return values @ ops.unsqueeze(weight, 2) + rest + ops.unsqueeze(hidden @ ops.parameter("level"), 1)

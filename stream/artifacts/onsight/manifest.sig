@@ -1,1 +1,1 @@
-BLsvlEQgZFDQRX3UyfnvCtopS9OwXPznQfxXDTWOqksiBI9eZZqJm7En6Mfzz4cr7fXHqi+dp5edsNMbgU76BA==
+iPPx+nlpl3i0UK+GCiBIWzLVtWjJJs5I4DCfWaTCrL8kAVdoafpzpt/O233S/zyU+KIAk4bDajtEeTLMSKtoBg==
