@@ -7,6 +7,7 @@ import pytest
 
 from export import train as training
 from export.checkpoint import Checkpoint
+from export.meta.parameters import SETTLED
 from export.tasks.contexts import Layout
 from export.train import Plan, Progress, train
 
@@ -45,3 +46,4 @@ def test_the_same_seed_gives_the_same_parameters_also_after_a_stop(tmp_path: Pat
     assert whole.keys() == resumed.keys()
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
     assert all(np.isfinite(value).all() for value in whole.values())
+    assert {name: whole[name] for name in SETTLED} == pytest.approx(SETTLED)

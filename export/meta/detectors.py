@@ -19,9 +19,7 @@ NEAREST = 5
 ABSENT = 1e6
 FARTHEST_ROW = 1e5
 DETECTORS = 1 + RUNGS + 2 + 4 * SINGLE + 2 * POOLED_CELLS  # K
-DEVIATION = (
-    1 + RUNGS + 2 + 3 * SINGLE + ROBUST
-)  # which of them is the largest robust deviation of a single feature
+DEVIATION = 1 + RUNGS + 2 + 3 * SINGLE + ROBUST  # which of them is the largest robust deviation of a feature
 
 
 @dataclass(frozen=True, slots=True)
