@@ -18,7 +18,9 @@ from export.tasks.sets import TaskSet
 from export.tasks.variants import Recipe
 
 LAYOUT = Layout(groups=20, contexts=1, rows=32, peers=64)
-RECIPE = Recipe(priors=0.3, missing=0.0, categories=0.0, directed=0.0, contaminated=0.0, entities=1.0)
+RECIPE = Recipe(
+    priors=0.3, sliced=0.0, missing=0.0, categories=0.0, directed=0.0, contaminated=0.0, entities=1.0
+)
 BATCHES = 15
 SEED = 71
 

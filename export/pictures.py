@@ -9,22 +9,29 @@ import numpy as np
 if TYPE_CHECKING:
     from export.train import Progress
 
-SIZE = (9, 4)
+SIZE = (13, 4)
 
 
 def draw_curves(entries: "Sequence[Progress]", path: Path) -> None:
-    """Loss by step, each part of the training beside what it is measured against."""
+    """Loss by step, each part of the training beside what it is measured against; and the validation by step."""
     from matplotlib.figure import Figure
 
     figure = Figure(SIZE, layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, 2))
-    for axis, part, beside in zip(axes, ("zero-shot", "labels"), ("kNN", "without labels"), strict=True):
+    *losses, validated = figure.subplots(1, 3)
+    for axis, part, beside in zip(losses, ("zero-shot", "labels"), ("kNN", "without labels"), strict=True):
         chosen = [entry for entry in entries if entry.part == part]
         steps = [entry.step for entry in chosen]
         axis.plot(steps, [entry.loss for entry in chosen], label="onsight")
         axis.plot(steps, [entry.against for entry in chosen], label=beside)
         axis.set(title=part, xlabel="step", ylabel="ranking loss of the training batches")
         axis.legend()
+    known = [entry for entry in entries if not np.isnan(entry.ahead_auroc)]
+    steps = [entry.step for entry in known]
+    validated.plot(steps, [entry.ahead_auroc for entry in known], marker=".", label="AUROC")
+    validated.plot(steps, [entry.ahead_ap10 for entry in known], marker=".", label="AP at 10 %")
+    validated.axhline(0, linewidth=0.8, color="grey")
+    validated.set(title="development sets", xlabel="step", ylabel="above nearest neighbours")
+    validated.legend()
     figure.savefig(path, dpi=110)
 
 

@@ -6,9 +6,10 @@ the same seed gives the same parameters, also when a run was stopped and taken u
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +23,11 @@ from export.meta.ops import Array
 from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial, settled
 from export.tasks.batches import Batch, draw_batch
 from export.tasks.contexts import Layout, Replayed
-from export.tasks.sets import TaskSet
+from export.tasks.sets import Table, TaskSet
 from export.tasks.variants import Recipe
+
+if TYPE_CHECKING:
+    from export.development import Ahead
 
 LAYOUTS = (
     Layout(),
@@ -62,48 +66,60 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """After some steps: mean ranking loss of the model and of what it is measured against, since the last report."""
+    """After some steps: mean ranking loss of the model and of what it is measured against, since the last report.
+
+    At times also how far the model is ahead of nearest neighbours on sets that it isn't trained on.
+    """
 
     part: str  # "zero-shot" or "labels"
     step: int
     steps: int
     loss: float
     against: float
+    ahead_auroc: float = np.nan
+    ahead_ap10: float = np.nan
 
 
 Report = Callable[[Progress], None]
+Validate = Callable[[Parameters], "Ahead"]
 Tasks = Callable[..., Batch]  # `draw_batch` with what it draws from
 # Current parameters, their average, the optimiser's own.
 State = tuple[dict[str, Array], dict[str, Array], Array]
 REPORT_STEPS = 200
+VALIDATION_STEPS = 1000  # in the zero-shot part
 
 
 def train(
     plan: Plan,
-    sets: list[TaskSet],
+    sets: Sequence[TaskSet],
     checkpoint: Checkpoint,
     report: Report,
     *,
+    tables: Sequence[Table] = (),
+    validate: Validate | None = None,
     start: Parameters | None = None,
     replays: Sequence[Replayed] = (),
 ) -> Parameters:
     """Train, or go on from what `checkpoint` holds; returns the averaged parameters.
 
+    tables:  what some of the real tasks are sliced from, in place of `sets`
+    validate: measures the averaged parameters now and then, for the reports
     start:   the parameters of a trained model to go on from, in place of drawn ones
     replays: what some of the tasks are replayed from, in place of `sets` and the priors
     """
     parameters = settled(start or initial(SIZES[plan.size], plan.seed), 0.0)
     if start is None:
-        parameters |= _context_scale(parameters, sets, plan)
+        parameters |= _context_scale(parameters, partial(draw_batch, sets, tables=tables), plan)
     is_label = {name: name.startswith(LABEL_PREFIXES) for name in parameters}
-    tasks = partial(draw_batch, sets, replays=replays)
+    tasks = partial(draw_batch, sets, tables=tables, replays=replays)
     for part, labels, steps, layouts in (
         ("zero-shot", False, plan.steps, LAYOUTS),
         ("labels", True, plan.label_steps, LABEL_LAYOUTS),
     ):
         trained = {name for name in parameters if is_label[name] == labels and name not in FIXED}
         phase = _Phase(part, plan, steps, layouts, labels)
-        parameters = settled(phase.run(parameters, trained, tasks, checkpoint, report), 1.0)
+        told = _Told(phase, checkpoint, report, None if labels else validate)
+        parameters = settled(phase.run(parameters, trained, tasks, told), 1.0)
     return parameters
 
 
@@ -124,8 +140,7 @@ class _Phase:
         parameters: Parameters,
         trained: set[str],
         tasks: Tasks,
-        checkpoint: Checkpoint,
-        report: Report,
+        told: "_Told",
     ) -> Parameters:
         """Train the parameters named in `trained`; all come back, those as running averages."""
         held = {name: value for name, value in parameters.items() if name not in trained}
@@ -135,18 +150,12 @@ class _Phase:
             current,
             _optimiser(self.rate, self.plan.decay, self.steps).init(current),
         )
-        start, state = checkpoint.load(self.part, state)
-        seen: list[np.ndarray] = []
+        start, state = told.checkpoint.load(self.part, state)
         for number, batch in self._batches(tasks, start):
             layout = self.layouts[number % len(self.layouts)]
             state, losses = _step(state, held, number, batch, layout, self)
-            seen.append(losses)
-            if (number + 1) % REPORT_STEPS == 0 or number + 1 == self.steps:
-                loss, against = np.ma.masked_invalid(np.asarray(seen)).mean(0).filled(np.nan)
-                report(Progress(self.part, number + 1, self.steps, float(loss), float(against)))
-                checkpoint.save(self.part, number + 1, state)
-                seen.clear()
-        return {**held, **{name: np.asarray(value) for name, value in state[1].items()}}
+            told.on_step(number + 1, losses, held, state)
+        return _averaged(held, state)
 
     def _batches(self, tasks: Tasks, start: int) -> Iterator[tuple[int, Batch]]:
         """Batches from step `start` on, drawn a few ahead."""
@@ -163,6 +172,38 @@ class _Phase:
                 yield number, waiting.pop(0).result()
                 if ahead < self.steps:
                     waiting.append(pool.submit(draw, ahead))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is kept and reported of a phase, every REPORT_STEPS and at its end."""
+
+    phase: _Phase
+    checkpoint: Checkpoint
+    report: Report
+    validate: Validate | None
+    losses: list[Array] = field(
+        default_factory=list
+    )  # of the model and the baseline [2], since the last report
+
+    def on_step(self, step: int, losses: Array, held: Parameters, state: State) -> None:
+        """After so many steps."""
+        self.losses.append(losses)
+        last = step == self.phase.steps
+        if step % REPORT_STEPS and not last:
+            return
+        loss, against = np.ma.masked_invalid(np.asarray(self.losses)).mean(0).filled(np.nan)
+        self.losses.clear()
+        progress = Progress(self.phase.part, step, self.phase.steps, float(loss), float(against))
+        if self.validate and (last or step % VALIDATION_STEPS == 0):
+            ahead = self.validate(_averaged(held, state))
+            progress = replace(progress, ahead_auroc=ahead.auroc, ahead_ap10=ahead.ap10)
+        self.report(progress)
+        self.checkpoint.save(self.phase.part, step, state)
+
+
+def _averaged(held: Parameters, state: State) -> Parameters:
+    return {**held, **{name: np.asarray(value) for name, value in state[1].items()}}
 
 
 def _optimiser(rate: float, decay: float, steps: int) -> optax.GradientTransformation:
@@ -200,12 +241,12 @@ def _step(
     return (current, average, moments), losses
 
 
-def _context_scale(parameters: Parameters, sets: list[TaskSet], plan: Plan) -> Parameters:
+def _context_scale(parameters: Parameters, tasks: Tasks, plan: Plan) -> Parameters:
     """Mean and spread of the contexts' statistics over some batches."""
     seen = []
     apply = jax.jit(window_statistics)
     for number in range(STANDARD_BATCHES):
-        batch = draw_batch(sets, LAYOUTS[0], plan.recipe, np.random.default_rng([plan.seed, 2, number]))
+        batch = tasks(LAYOUTS[0], plan.recipe, np.random.default_rng([plan.seed, 2, number]))
         seen.append(np.asarray(apply(parameters, batch)))
     rows = np.concatenate(seen)
     rows = rows[np.isfinite(rows).all(1)]

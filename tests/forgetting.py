@@ -57,7 +57,9 @@ HEAVY = 1.5  # of a log-normal
 LAYOUT = Layout(groups=4, contexts=3, rows=32, columns=6, queries=16)
 ASKED = Layout(groups=8, contexts=2, rows=32, columns=6, queries=32)
 ASKED_BATCHES = 6
-AS_IT_IS = Recipe(priors=0, synthetic=0, mixed=0, missing=0, categories=0, directed=0, contaminated=0)
+AS_IT_IS = Recipe(
+    priors=0, sliced=0, synthetic=0, mixed=0, missing=0, categories=0, directed=0, contaminated=0
+)
 
 
 @dataclass(frozen=True, slots=True)

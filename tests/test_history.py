@@ -8,7 +8,10 @@ from export.commands.history import history_of
 from export.train import Plan, Progress
 
 PLAN = Plan(steps=400, label_steps=200)
-FIRST, SECOND = Progress("zero-shot", 200, 400, 0.5, 0.6), Progress("zero-shot", 400, 400, 0.4, float("nan"))
+FIRST, SECOND = (
+    Progress("zero-shot", 200, 400, 0.5, 0.6),
+    Progress("zero-shot", 400, 400, 0.4, float("nan"), 0.04, 0.05),
+)
 LAST = Progress("labels", 200, 200, 0.3, 0.7)
 
 
@@ -23,8 +26,14 @@ def test_what_was_before_a_stop_is_in_the_curves(tmp_path: Path, capsys: pytest.
         for entry in (FIRST, SECOND, LAST):
             history.add(entry)
     head, *lines = (folder / "curves.csv").read_text().splitlines()
-    assert head == "part,step,steps,loss,against"
-    assert lines == ["zero-shot,200,400,0.5,0.6", "zero-shot,400,400,0.4,nan", "labels,200,200,0.3,0.7"]
+    assert head == "part,step,steps,loss,against,ahead_auroc,ahead_ap10"
+    assert lines == [
+        "zero-shot,200,400,0.5,0.6,nan,nan",
+        "zero-shot,400,400,0.4,nan,0.04,0.05",
+        "labels,200,200,0.3,0.7,nan,nan",
+    ]
+    told = capsys.readouterr().err
+    assert "development: AUROC +0.0400, AP +0.0500 above kNN" in told
 
 
 def test_a_run_that_ends_before_its_first_report_leaves_nothing(tmp_path: Path) -> None:

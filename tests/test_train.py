@@ -1,5 +1,6 @@
 """Training: the same seed gives the same parameters, also after a stop in between."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from export import train as training
 from export.checkpoint import Checkpoint
-from export.meta.parameters import SETTLED
+from export.development import Ahead
+from export.meta.parameters import SETTLED, Parameters
 from export.tasks.contexts import Layout
 from export.train import Plan, Progress, train
 
@@ -47,3 +49,22 @@ def test_the_same_seed_gives_the_same_parameters_also_after_a_stop(tmp_path: Pat
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
     assert all(np.isfinite(value).all() for value in whole.values())
     assert {name: whole[name] for name in SETTLED} == pytest.approx(SETTLED)
+
+
+def test_the_average_is_validated_now_and_then_but_not_while_labels_are_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(training, "VALIDATION_STEPS", 4)
+    seen: list[Progress] = []
+    measured: list[Parameters] = []
+
+    def validate(parameters: Parameters) -> Ahead:
+        measured.append(parameters)
+        return Ahead(len(measured) / 10, 0.5)
+
+    plan = replace(PLAN, steps=6)
+    whole = train(plan, [], Checkpoint(None, ""), seen.append, validate=validate)
+    figures = [(one.step, one.ahead_auroc, one.ahead_ap10) for one in seen if not np.isnan(one.ahead_auroc)]
+    assert figures == [(4, 0.1, 0.5), (6, 0.2, 0.5)]
+    assert {one.part for one in seen if not np.isnan(one.ahead_auroc)} == {"zero-shot"}
+    assert np.array_equal(measured[-1]["choose"], whole["choose"])

@@ -1,9 +1,11 @@
 """The progress of a training: shown as it comes, and kept as CSV and as a picture, over stops and further runs."""
 
 import csv
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, fields
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +25,8 @@ class History:
         self._path = folder / "curves.csv"
         self._entries = {(entry.part, entry.step): entry for entry in _read(self._path)}
         self._console = console
+        if not console.is_terminal:
+            self._say(f"seed {plan.seed}: {plan.steps} steps, the first after a minute of compiling")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bars = Progress(*columns, console=console, disable=not console.is_terminal)
         steps = {"zero-shot": plan.steps, "labels": plan.label_steps}
@@ -40,7 +44,7 @@ class History:
             lines.writerows(map(astuple, self._entries.values()))
         self._show(entry)
         if not self._console.is_terminal:
-            self._console.print(f"step {entry.step} of {entry.steps}: {_words(entry)}", highlight=False)
+            self._say(f"step {entry.step} of {entry.steps}: {_words(entry)}")
 
     def _show(self, entry: Entry) -> None:
         self.bars.update(self._tasks[entry.part], completed=entry.step, description=_words(entry))
@@ -50,7 +54,10 @@ class History:
         if self._entries:
             path = self._path.with_suffix(".png")
             draw_curves(list(self._entries.values()), path)
-            self._console.print(f"curves: {path}", soft_wrap=True, highlight=False)
+            self._say(f"curves: {path}")
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False)
 
 
 @contextmanager
@@ -65,12 +72,15 @@ def history_of(plan: Plan, folder: Path) -> Iterator[History]:
 
 
 def _words(entry: Entry) -> str:
-    return f"{entry.part}  loss {entry.loss:.4f}  ({BESIDE[entry.part]} {entry.against:.4f})"
+    words = f"{entry.part}  loss {entry.loss:.4f}  ({BESIDE[entry.part]} {entry.against:.4f})"
+    if math.isnan(entry.ahead_auroc):
+        return words
+    return f"{words}  development: AUROC {entry.ahead_auroc:+.4f}, AP {entry.ahead_ap10:+.4f} above kNN"
 
 
 def _read(path: Path) -> Iterator[Entry]:
     if path.exists():
         with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                steps = int(row["step"]), int(row["steps"])
-                yield Entry(row["part"], *steps, float(row["loss"]), float(row["against"]))
+            for row in islice(csv.reader(file), 1, None):
+                part, step, steps, *figures = row
+                yield Entry(part, int(step), int(steps), *map(float, figures))

@@ -7,7 +7,7 @@ import numpy as np
 
 from export.meta.ops import Array
 from export.tasks.contexts import Group, Layout, Replayed, Rows
-from export.tasks.sets import TaskSet
+from export.tasks.sets import Table, TaskSet
 from export.tasks.standard import Standard
 from export.tasks.variants import Recipe, Variant, draw_variant
 from export.tasks.verdicts import MOST_IN_A_WINDOW, MOST_LABELLED, confirm, veiled
@@ -32,12 +32,13 @@ class Batch(NamedTuple):
 
 
 def draw_batch(
-    sets: list[TaskSet],
+    sets: Sequence[TaskSet],
     layout: Layout,
     recipe: Recipe,
     rng: np.random.Generator,
     *,
     labels: bool = False,
+    tables: Sequence[Table] = (),
     replays: Sequence[Replayed] = (),
 ) -> Batch:
     """One batch; with `labels`, every context holds confirmed anomalies, some confirmed normal rows too."""
@@ -46,7 +47,7 @@ def draw_batch(
     for at in range(0, number, layout.contexts):
         replay = _choose(replays, rng)
         if replay is None:
-            variant = draw_variant(sets, recipe, layout.columns, rng)
+            variant = draw_variant(sets, recipe, layout.columns, rng, tables)
             variant = veiled(variant, layout.columns, rng) if labels else variant
             group: Group = Standard(variant, layout, recipe)
         else:

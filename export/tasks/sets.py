@@ -26,6 +26,14 @@ class TaskSet:
     anomalous: np.ndarray  # [rows, F]
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows that nobody has labelled; float32, missing values NaN."""
+
+    name: str
+    rows: np.ndarray  # [rows, F]
+
+
 def is_development(name: str) -> bool:
     """Whether the set called so (without suffix) is kept for development and never trained on."""
     return zlib.crc32(name.encode()) % FOLDS == 0

@@ -1,11 +1,13 @@
 """Variants of a set: the same rows seen through other columns, mixes, categories, directions and gaps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from export.tasks.priors import distort, draw_set
-from export.tasks.sets import TaskSet
+from export.tasks.sets import Table, TaskSet
+from export.tasks.slices import slice_rows
 
 CODED_COLUMNS = 4
 ROWS = 400
@@ -17,6 +19,8 @@ class Recipe:
     """How often tasks have what; shares of the tasks."""
 
     priors: float = 0.15  # synthetic sets instead of real ones
+    tables: float = 0.2  # of the real ones, those from tables without labels, if there are any
+    sliced: float = 0.1  # of the others, those where a column, not the label, says what is anomalous
     synthetic: float = 0.05  # real normal rows with synthetic anomalies
     mixed: float = 0.05  # random sparse linear mixes of the columns
     missing: float = 0.08
@@ -29,7 +33,7 @@ class Recipe:
     entities: float = 0.5  # of the tasks with peers, those whose window belongs to an entity of its own kind
 
 
-FEW_TABLES = Recipe(priors=0.2, synthetic=0.3, mixed=0.35)  # mixes of their columns make up for other tables
+FEW_SETS = Recipe(priors=0.2, tables=0.8, synthetic=0.15, mixed=0.1)  # where there are none but those at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,22 @@ class Variant:
     contamination: float = 0.0  # the highest share of anomalies in a context
 
 
-def draw_variant(sets: list[TaskSet], recipe: Recipe, columns: int, rng: np.random.Generator) -> Variant:
-    """A set, real or synthetic, seen in a random way through at most `columns` columns."""
-    prior = not sets or rng.random() < recipe.priors
-    source = draw_set(rng) if prior else sets[rng.integers(len(sets))]
-    train, normal, anomalous = (_some(rows, rng) for rows in (source.train, source.normal, source.anomalous))
-    width = train.shape[1]
+def draw_variant(
+    sets: Sequence[TaskSet],
+    recipe: Recipe,
+    columns: int,
+    rng: np.random.Generator,
+    tables: Sequence[Table] = (),
+) -> Variant:
+    """A set, a slice of a table or a synthetic set, seen in a random way through at most `columns` columns."""
+    prior = not (sets or tables) or rng.random() < recipe.priors
+    drawn = draw_set(rng) if prior else _real(sets, tables, recipe, rng)
+    parts = [_some(rows, rng) for rows in (drawn.train, drawn.normal, drawn.anomalous)]
+    width = drawn.train.shape[1]
     chosen = rng.permutation(width)[:columns]
     if width > 1 and rng.random() < 0.4:
         chosen = chosen[: rng.integers(1, len(chosen) + 1)]
-    parts = [rows[:, chosen] for rows in (train, normal, anomalous)]
+    parts = [rows[:, chosen] for rows in parts]
     if not prior and rng.random() < recipe.synthetic:
         base = np.nan_to_num(parts[1])
         parts[2] = distort(rng, base, np.nan_to_num(parts[0]), rng.uniform(0.1, 0.9))
@@ -75,6 +85,23 @@ def draw_variant(sets: list[TaskSet], recipe: Recipe, columns: int, rng: np.rand
     )
     contamination = most if rng.random() < often else 0.0
     return Variant(train, normal, anomalous, category, direction, contamination)
+
+
+def _real(
+    sets: Sequence[TaskSet], tables: Sequence[Table], recipe: Recipe, rng: np.random.Generator
+) -> TaskSet:
+    """One of `sets`, at times sliced anew, or a slice of one of `tables`; tables that can't be sliced are left out."""
+    if tables and (not sets or rng.random() < recipe.tables):
+        for number in rng.permutation(len(tables)).tolist():
+            parts = slice_rows(tables[number].rows, rng)
+            if parts:
+                return TaskSet(tables[number].name, *parts)
+    one = sets[int(rng.integers(len(sets)))]
+    if recipe.sliced and rng.random() < recipe.sliced:
+        also = [one.anomalous] if rng.random() < 0.5 else []
+        parts = slice_rows(np.concatenate([one.train, one.normal, *also]), rng)
+        return TaskSet(one.name, *parts) if parts else one
+    return one
 
 
 def _some(rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,63 @@
+"""Runs of a training: all from the same sources, each by a plan of its own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.checkpoint import Checkpoint
+from export.commands.history import history_of
+from export.commands.replays import Mixed
+from export.commands.sources import Sources
+from export.development import Development, Figures
+from export.meta.build import build
+from export.meta.kept import Start
+from export.meta.parameters import Parameters
+from export.train import Plan, train
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A trained model; `figures` are what the manifest says of it."""
+
+    plan: Plan
+    parameters: Parameters
+    figures: Figures
+
+    @property
+    def merit(self) -> float:
+        """What the seeds are compared by: mean of AUROC and average precision over all sizes of contexts."""
+        return sum(one["auroc"] + one["ap10"] for one in self.figures.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What all seeds are trained from and measured on."""
+
+    sources: Sources
+    mixed: list[Mixed]
+    start: Start | None
+    development: Development
+
+    @property
+    def told(self) -> list[str]:
+        """What the manifest says about where the model comes from."""
+        return [*self.sources.told, *self._also]
+
+    @property
+    def _also(self) -> list[str]:
+        return [*(one.told for one in self.mixed), *([self.start.told] if self.start else [])]
+
+    def run(self, plan: Plan, work: Path) -> Run:
+        """Train by `plan`, or go on with that run, in a folder of `work` that is its own."""
+        checkpoint = Checkpoint(work, f"{plan} {self.sources.names} {self._also}")
+        with history_of(plan, checkpoint.folder or work) as history:
+            parameters = train(
+                plan,
+                self.sources.sets,
+                checkpoint,
+                history.add,
+                tables=self.sources.tables,
+                validate=self.development.ahead,
+                start=self.start.parameters if self.start else None,
+                replays=[one.replay for one in self.mixed],
+            )
+        return Run(plan, parameters, self.development.figures(build(parameters).SerializeToString()))
