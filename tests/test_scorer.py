@@ -93,7 +93,11 @@ def test_the_model_in_two_parts_gives_the_bits_of_the_whole(
 
 @cache
 def whole(output: str) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(only_output(artifact().model, output))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = (
+        1  # threads share out a product's rows, and where a share ends bits may differ
+    )
+    return onnxruntime.InferenceSession(only_output(artifact().model, output), options)
 
 
 def test_each_peers_results_are_kept_apart() -> None:

@@ -35,8 +35,8 @@ def build(parameters: Parameters) -> onnx.ModelProto:
     columns = graph.op("Shape", x["category"])
     flat = graph.op("Reshape", without, graph.op("Concat", [1, -1], columns, axis=0))
     drop = ops.relu(strange - strangeness(ops, known, without, flat))
-    share = drop + (graph.sum(drop, 1) * 1e-6 + 1e-30)
-    graph.output("attribution", share / graph.sum(share, 1), ("B", "F"))
+    share = drop + (ops.unsqueeze(ops.total(drop), 1) * 1e-6 + 1e-30)
+    graph.output("attribution", share / ops.unsqueeze(ops.total(share), 1), ("B", "F"))
     model = graph.model()
     keep(model, parameters)
     return model
