@@ -19,7 +19,7 @@ class Recipe:
     """How often tasks have what; shares of the tasks."""
 
     priors: float = 0.15  # synthetic sets instead of real ones
-    tables: float = 0.2  # of the real ones, those from tables without labels, if there are any
+    tables: float = 0.0  # of the real ones, those from tables without labels; all where there are no sets
     sliced: float = 0.1  # of the others, those where a column, not the label, says what is anomalous
     synthetic: float = 0.05  # real normal rows with synthetic anomalies
     mixed: float = 0.05  # random sparse linear mixes of the columns

