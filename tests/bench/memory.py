@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from stream.alerts import Source
-from stream.artifact import load_artifact, shipped
+from stream.artifact import BASELINE, load_artifact, shipped
 from stream.detector import Detector
 from stream.events import Decoder
 from stream.profile import load
@@ -25,7 +25,7 @@ RUN = 512
 def command(keys: int, rounds: int) -> None:
     """Memory of an entity: bytes of resident memory that a partition's state takes."""
     profile = load("card")
-    scorer = Scorer.for_profile(load_artifact(shipped()), profile)
+    scorer = Scorer.for_profile(load_artifact(shipped(BASELINE)), profile)
     decoder = Decoder(profile)
     events = [value for _, value in card_events(keys, keys)]
     empty = _resident()

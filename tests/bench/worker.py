@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import orjson
 
+from stream.artifact import BASELINE, shipped
 from tests.bench.cluster import Cluster, GaveUp
 from tests.bench.report import say
 
@@ -24,6 +25,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 class Worker:
     """One `onsight worker`; leaving its `with` block ends it, and shows its log when the bench gives up.
+
+    It runs the nearest-neighbour artifact unless told otherwise: these benches measure the event path, not the model.
 
     first: Python that its process runs first; variables: of its environment beside the settings
     """
@@ -43,6 +46,7 @@ class Worker:
             "instance_id": "bench",
             "dead_letters_topic": cluster.dead_letters,
             "verdicts_topic": cluster.verdicts,
+            "artifact": str(shipped(BASELINE)),
             **settings,
         }
         environment = {f"ONSIGHT_{name.upper()}": value for name, value in given.items()} | dict(
