@@ -1,1 +1,1 @@
-iPPx+nlpl3i0UK+GCiBIWzLVtWjJJs5I4DCfWaTCrL8kAVdoafpzpt/O233S/zyU+KIAk4bDajtEeTLMSKtoBg==
+54/EwmqjelAxQ/FBeJZHKW+Pnqx87feiwp82q1YpkHIf4uUP2zytzGWeuyxuC4Oz2EdmdtrwCsTRYMFFH/MhAA==
