@@ -40,7 +40,7 @@ OUTPUTS = {"score": ("B",), "attribution": ("B", "F")}
 
 PACKAGE = Path(__file__).parent
 LEARNED, BASELINE = "onsight", "knn"  # the artifacts in it: what was trained, and nearest neighbours
-DEFAULT = BASELINE  # what the worker and `onsight replay` run where none is named
+DEFAULT = LEARNED  # what the worker and `onsight replay` run where none is named
 
 
 @dataclass(frozen=True, slots=True)
