@@ -174,7 +174,7 @@ class _Phase:
                     waiting.append(pool.submit(draw, ahead))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Told:
     """What is kept and reported of a phase, every REPORT_STEPS and at its end."""
 
@@ -184,7 +184,7 @@ class _Told:
     validate: Validate | None
     losses: list[Array] = field(
         default_factory=list
-    )  # of the model and the baseline [2], since the last report
+    )  # the model's and the baseline's [2], since the last report
 
     def on_step(self, step: int, losses: Array, held: Parameters, state: State) -> None:
         """After so many steps."""
