@@ -1,1 +1,1 @@
-54/EwmqjelAxQ/FBeJZHKW+Pnqx87feiwp82q1YpkHIf4uUP2zytzGWeuyxuC4Oz2EdmdtrwCsTRYMFFH/MhAA==
+vPuzz0jdBHO5TzBlOJcgxAp1r9GTvEhhmydD5SeRLfPwUgYy9CxlA8ruJU7qOB+mH6FCs07oaByzbpzAQ8AeAQ==
