@@ -38,7 +38,7 @@ def command(
 
     \b
     Examples:
-      onsight verdict --alert 5a500febf238847d8b4d7cdf28d6d6f3 --verdict confirmed
+      onsight verdict --alert d78f91038f637cae38d7a63ee20fa5c6 --verdict confirmed
       onsight verdict --event payments/3/81224 --verdict dismissed --by ann
       onsight tail --json | jq -r .id          # the ids of the alerts that come
     """

@@ -35,7 +35,7 @@ def import_(source: Path, by: str | None, file: Path | None, as_json: bool) -> N
 
     \b
     Lines:
-      {"alert": "5a500febf238847d8b4d7cdf28d6d6f3", "verdict": "confirmed"}
+      {"alert": "d78f91038f637cae38d7a63ee20fa5c6", "verdict": "confirmed"}
       {"event": "payments/3/81224", "verdict": "dismissed", "by": "ann", "at": "2026-01-31T03:12:45Z"}
     \b
     Example:
