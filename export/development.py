@@ -33,9 +33,9 @@ class Development:
         self._sets = sets
         self._known: dict[int, Scores] = {}
 
-    def ahead(self, parameters: Parameters, rows: int = ROWS[0]) -> Ahead:
-        """With contexts of so many rows."""
-        return self._ahead(build(parameters).SerializeToString(), rows)[2] if self._sets else NOWHERE
+    def ahead(self, parameters: Parameters) -> Ahead:
+        """With contexts of the first of ROWS."""
+        return self._ahead(build(parameters).SerializeToString(), ROWS[0])[2] if self._sets else NOWHERE
 
     def figures(self, model: bytes) -> Figures:
         """What a manifest says about a model file: means over the sets, rounded."""

@@ -182,9 +182,8 @@ class _Told:
     checkpoint: Checkpoint
     report: Report
     validate: Validate | None
-    losses: list[Array] = field(
-        default_factory=list
-    )  # the model's and the baseline's [2], since the last report
+    # The model's and the baseline's [2], since the last report.
+    losses: list[Array] = field(default_factory=list)
 
     def on_step(self, step: int, losses: Array, held: Parameters, state: State) -> None:
         """After so many steps."""

@@ -94,9 +94,8 @@ def test_the_model_in_two_parts_gives_the_bits_of_the_whole(
 @cache
 def whole(output: str) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = (
-        1  # threads share out a product's rows, and where a share ends bits may differ
-    )
+    # Threads would share out a product's rows, and where a share ends bits may differ; a worker has one.
+    options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(only_output(artifact().model, output), options)
 
 

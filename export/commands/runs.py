@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from onnx import ModelProto
+
 from export.checkpoint import Checkpoint
 from export.commands.history import history_of
 from export.commands.replays import Mixed
@@ -10,7 +12,6 @@ from export.commands.sources import Sources
 from export.development import Development, Figures
 from export.meta.build import build
 from export.meta.kept import Start
-from export.meta.parameters import Parameters
 from export.train import Plan, train
 
 
@@ -19,12 +20,12 @@ class Run:
     """A trained model; `figures` are what the manifest says of it."""
 
     plan: Plan
-    parameters: Parameters
+    model: ModelProto
     figures: Figures
 
     @property
     def merit(self) -> float:
-        """What the seeds are compared by: mean of AUROC and average precision over all sizes of contexts."""
+        """What the seeds are compared by: AUROC and average precision, summed over all sizes of contexts."""
         return sum(one["auroc"] + one["ap10"] for one in self.figures.values())
 
 
@@ -60,4 +61,5 @@ class Given:
                 start=self.start.parameters if self.start else None,
                 replays=[one.replay for one in self.mixed],
             )
-        return Run(plan, parameters, self.development.figures(build(parameters).SerializeToString()))
+        model = build(parameters)
+        return Run(plan, model, self.development.figures(model.SerializeToString()))

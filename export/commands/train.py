@@ -85,7 +85,6 @@ def command(
     from export.commands.runs import Given
     from export.commands.sources import sources_of
     from export.development import Development
-    from export.meta.build import build
     from export.meta.kept import take_up
     from export.package import read_private_key, write_artifact
     from export.tasks.variants import FEW_SETS
@@ -98,6 +97,11 @@ def command(
     plan = Plan.for_minutes(minutes, start.size if start else size, seed)
     plan = plan if tasks else replace(plan, recipe=FEW_SETS)
     sources = sources_of(tasks)
+    if seeds > 1 and not sources.development:
+        raise click.UsageError(
+            f"--seeds {seeds}: no set in --tasks has a name with a CRC32 divisible by 5, so there is nothing to choose "
+            "by; add sets, or train one seed"
+        )
     given = Given(sources, replays_of(replays), start, Development(sources.development))
     work = work or out.with_name(f"{out.name}.training")
     runs = [given.run(replace(plan, seed=seed + number), work) for number in range(seeds)]
@@ -105,9 +109,7 @@ def command(
     recipe = {**_recipe(best.plan), "figures": best.figures}
     if len(runs) > 1:
         recipe["seeds"] = {str(run.plan.seed): run.figures for run in runs}
-    write_artifact(
-        out, build(best.parameters), private, name="onsight", version="1", recipe=recipe, sources=given.told
-    )
+    write_artifact(out, best.model, private, name="onsight", version="1", recipe=recipe, sources=given.told)
     click.echo(out)
 
 
