@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from export.commands.sources import sources_of
-from export.tasks.sets import Table, is_development
+from export.tasks.sets import Table, TaskSet, is_development
 from export.tasks.slices import FEWEST_ANOMALOUS, FEWEST_NORMAL, slice_rows
 from export.tasks.textbook import FEWEST_COLUMNS, FEWEST_ROWS, MOST_ROWS, textbook_tables
 from export.tasks.variants import Recipe, draw_variant
@@ -17,15 +17,18 @@ def test_a_slice_loses_a_column_and_no_row(seed: int, columns: int, values: int)
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, values, size=(200, columns)).astype(np.float32)
     rows[:, 0] = np.arange(200)  # tells the rows apart, unless it is what they are sliced by
-    parts = slice_rows(rows, np.random.default_rng(seed))
-    assert parts is not None
-    train, normal, anomalous = parts
-    assert len(train) + len(normal) >= FEWEST_NORMAL and len(anomalous) >= FEWEST_ANOMALOUS
-    together = np.concatenate(parts)
+    found = slice_rows("some", rows, np.random.default_rng(seed))
+    assert found is not None
+    assert len(found.train) + len(found.normal) >= FEWEST_NORMAL and len(found.anomalous) >= FEWEST_ANOMALOUS
+    together = np.concatenate(_parts(found))
     left = [np.delete(rows, column, axis=1) for column in range(columns)]
     assert any(_same_rows(together, each) for each in left)
-    again = slice_rows(rows, np.random.default_rng(seed))
-    assert again is not None and all(map(np.array_equal, parts, again))
+    again = slice_rows("some", rows, np.random.default_rng(seed))
+    assert again is not None and all(map(np.array_equal, _parts(found), _parts(again)))
+
+
+def _parts(one: TaskSet) -> tuple[np.ndarray, ...]:
+    return one.train, one.normal, one.anomalous
 
 
 def _same_rows(one: np.ndarray, other: np.ndarray) -> bool:
@@ -34,7 +37,7 @@ def _same_rows(one: np.ndarray, other: np.ndarray) -> bool:
 
 @pytest.mark.parametrize("rows", [np.zeros((300, 3)), np.zeros((300, 1)), np.eye(60)])
 def test_rows_that_no_column_divides_have_no_slice(rows: np.ndarray) -> None:
-    assert slice_rows(rows, np.random.default_rng(1)) is None
+    assert slice_rows("some", rows, np.random.default_rng(1)) is None
 
 
 def test_anomalies_of_a_slice_lie_on_one_side_of_the_column_left_out() -> None:
@@ -42,9 +45,9 @@ def test_anomalies_of_a_slice_lie_on_one_side_of_the_column_left_out() -> None:
     level = rng.normal(size=400)
     rows = np.stack([level, level], 1)  # whichever is left out, the other one still tells
     for seed in range(10):
-        parts = slice_rows(rows, np.random.default_rng(seed))
-        assert parts is not None
-        normal, anomalous = np.concatenate(parts[:2]), parts[2]
+        found = slice_rows("some", rows, np.random.default_rng(seed))
+        assert found is not None
+        normal, anomalous = np.concatenate([found.train, found.normal]), found.anomalous
         assert normal.max() <= anomalous.min() or anomalous.max() <= normal.min()
 
 

@@ -57,14 +57,10 @@ def sources_of(folders: tuple[Path, ...]) -> Sources:
 
 def _slices(tables: "Iterable[Table]") -> "list[TaskSet]":
     """One set of each table, always the same."""
-    from export.tasks.sets import TaskSet
     from export.tasks.slices import slice_rows
 
-    found = (
-        (one.name, slice_rows(one.rows, np.random.default_rng(zlib.crc32(one.name.encode()))))
-        for one in tables
-    )
-    return [TaskSet(name, *parts) for name, parts in found if parts]
+    seeded = ((one, np.random.default_rng(zlib.crc32(one.name.encode()))) for one in tables)
+    return [found for one, rng in seeded if (found := slice_rows(one.name, one.rows, rng))]
 
 
 def _packages(bundled: "list[TaskSet]", tables: "list[Table]") -> list[str]:

@@ -3,20 +3,17 @@
 So these are strange for a reason that the other columns only tell in part, as real anomalies are.
 """
 
-from typing import TypeAlias
-
 import numpy as np
+
+from export.tasks.sets import TaskSet
 
 FEW_VALUES = 12
 FEWEST_NORMAL, FEWEST_ANOMALOUS = 100, 20
 LARGEST_SHARE = 0.5  # of the rows, as anomalies
 
-# Normal rows for contexts, normal rows for queries, anomalies; each [rows, F].
-Parts: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-
-def slice_rows(rows: np.ndarray, rng: np.random.Generator) -> Parts | None:
-    """Split rows [rows, F] by a random column into tasks with F - 1 columns; None where no column would do."""
+def slice_rows(name: str, rows: np.ndarray, rng: np.random.Generator) -> TaskSet | None:
+    """Split rows [rows, F] by a random column into a set with F - 1 columns; None where no column would do."""
     rows = rows[rng.permutation(len(rows))]
     for column in rng.permutation(rows.shape[1]) if rows.shape[1] > 1 else ():
         anomalous = _slice(np.nan_to_num(rows[:, column]), rng)
@@ -24,7 +21,7 @@ def slice_rows(rows: np.ndarray, rng: np.random.Generator) -> Parts | None:
             others = np.delete(rows, column, axis=1)
             normal = others[~anomalous]
             cut = len(normal) * 2 // 3
-            return normal[:cut], normal[cut:], others[anomalous]
+            return TaskSet(name, normal[:cut], normal[cut:], others[anomalous])
     return None
 
 

@@ -93,14 +93,13 @@ def _real(
     """One of `sets`, at times sliced anew, or a slice of one of `tables`; tables that can't be sliced are left out."""
     if tables and (not sets or rng.random() < recipe.tables):
         for number in rng.permutation(len(tables)).tolist():
-            parts = slice_rows(tables[number].rows, rng)
-            if parts:
-                return TaskSet(tables[number].name, *parts)
+            found = slice_rows(tables[number].name, tables[number].rows, rng)
+            if found:
+                return found
     one = sets[int(rng.integers(len(sets)))]
     if recipe.sliced and rng.random() < recipe.sliced:
         also = [one.anomalous] if rng.random() < 0.5 else []
-        parts = slice_rows(np.concatenate([one.train, one.normal, *also]), rng)
-        return TaskSet(one.name, *parts) if parts else one
+        return slice_rows(one.name, np.concatenate([one.train, one.normal, *also]), rng) or one
     return one
 
 
