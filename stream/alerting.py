@@ -93,7 +93,7 @@ class Alerting:
                 field = self._profile.judged.index(feature.field)
                 code = code_of(fields.get(feature.field))
                 confirmed, dismissed = (
-                    self._feedback.count(field, label, code, time, feature.seconds) for label in (1, -1)
+                    self._feedback.count(field, label, code, time, feature.fading) for label in (1, -1)
                 )
                 given[feature.name] = confirmed, dismissed
         return given

@@ -257,5 +257,5 @@ class Detector:
 
 def _layout(profile: Profile) -> bytes:
     """A digest of all that stored rows depend on."""
-    features = [(f.kind, f.field, f.transform, f.seconds, f.of, f.least) for f in profile.features]
+    features = [(f.kind, f.field, f.transform, f.seconds, f.of, f.least, f.lasts) for f in profile.features]
     return blake2b(repr((features, profile.window, profile.peers)).encode(), digest_size=16).digest()

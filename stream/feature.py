@@ -1,10 +1,12 @@
 """One thing about an event that may be strange, and how a profile's YAML says it."""
 
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from stream.days import DAY
+from stream.fading import Fading
 from stream.yaml_tree import Section
 
 Kind = Literal["number", "category", "elapsed", "rate", "time_of_day", "verdicts", "deviation"]
@@ -32,7 +34,7 @@ MAY: dict[Kind, frozenset[str]] = {
     "elapsed": frozenset({"transform", "direction"}),
     "rate": frozenset({"of", "transform", "direction"}),
     "time_of_day": frozenset(),
-    "verdicts": frozenset({"of", "least", "transform", "direction"}),
+    "verdicts": frozenset({"of", "least", "lasts", "transform", "direction"}),
     "deviation": frozenset({"of", "transform", "direction"}),
 }
 OF: dict[str, tuple[str, ...]] = {
@@ -56,13 +58,19 @@ class Feature:
     # rate: whose events are counted ("field": those with the same value of `field`); verdicts: which ones; deviation:
     # what it is measured in
     of: Counted | Given | Measure = "entity"
-    least: int = 1  # verdicts: so many of one kind must there be for any of them to count
+    least: int = 1  # verdicts: fewer of one kind are faint
+    lasts: float = math.inf  # verdicts: seconds after which a series of them is faint
     unit: str = ""  # printed after values in reasons
 
     @property
     def columns(self) -> int:
         """2 for time_of_day (sine and cosine of the day's angle, UTC), else 1."""
         return 2 if self.kind == "time_of_day" else 1
+
+    @property
+    def fading(self) -> Fading:
+        """Of a feature of kind verdicts."""
+        return Fading(self.seconds, self.least, self.lasts)
 
     @property
     def relative(self) -> bool:
@@ -103,6 +111,7 @@ def _feature(section: Section) -> Feature:
     days = section.number("days", "more than 0", lambda n: n > 0)
     seconds = section.number("seconds", "more than 0", lambda n: n > 0)
     least = section.number("least", "a whole number from 1 to 64", lambda n: n % 1 == 0 and 1 <= n <= 64)
+    lasts = section.number("lasts", "more than 0 days", lambda n: n > 0)
     return Feature(
         name=section.text("name"),
         kind=kind,
@@ -113,6 +122,7 @@ def _feature(section: Section) -> Feature:
         seconds=float(days * DAY if days else seconds or 0.0),
         of=of,
         least=int(least or 1),
+        lasts=lasts * DAY if lasts else math.inf,
         unit=section.optional_text("unit") or "",
     )
 
@@ -125,7 +135,7 @@ def _check_keys(section: Section, kind: Kind, of: str) -> None:
     for key in sorted(needs):
         if not section.has(key):
             section.wrong(key, "is missing", f"it on a feature of kind {kind}")
-    for key in ("days", "direction", "field", "least", "of", "seconds", "transform"):
+    for key in ("days", "direction", "field", "lasts", "least", "of", "seconds", "transform"):
         if section.has(key) and key not in needs | may:
             section.wrong(key, "is given", f"none on a feature of kind {kind}")
 

@@ -77,7 +77,7 @@ class Features:
         field, code = self.profile.judged.index(path), batch.codes[path]
 
         def given(label: int) -> np.ndarray:
-            return self._feedback.known_for(field, label, code, batch.time, feature.seconds, feature.least)
+            return self._feedback.known_for(field, label, code, batch.time, feature.fading)
 
         if feature.of == "dismissed":
             return given(-1)

@@ -5,7 +5,7 @@ They are part of the partition's state and go into its changelog, each as a reco
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 
 from stream.context import Peers
+from stream.fading import Fading
 from stream.known_verdicts import Mark
 from stream.records import Record
 from stream.versioned import unpack_head
@@ -140,26 +141,22 @@ class Feedback:
         return peers
 
     def known_for(
-        self, field: int, label: int, code: np.ndarray, time: np.ndarray, seconds: float, least: int = 1
+        self, field: int, label: int, code: np.ndarray, time: np.ndarray, fading: Fading
     ) -> np.ndarray:
-        """The verdicts with this label of the last `seconds` on events with the same value: float64 [B].
+        """What the verdicts with this label on events with the same value count: float64 [B].
 
-        Each fades evenly, from 1 to 0 in that time; fewer than `least` are none. `code`: float32 [B], NaN gives NaN;
-        `time`: float64 [B].
+        `code`: float32 [B], NaN gives NaN; `time`: float64 [B].
         """
         given = self._given[field, label]
         result = np.where(np.isnan(code), np.nan, 0.0)
         for event, one in enumerate(code.tolist() if given else []):
             if one in given:
-                now = float(time[event])
-                weights = [weight for at in _newest(given[one]) if (weight := _weight(now, at, seconds))]
-                result[event] = sum(weights) if len(weights) >= least else 0.0
+                result[event] = fading.sum(_newest(given[one]), float(time[event]))
         return result
 
-    def count(self, field: int, label: int, code: float, time: float, seconds: float) -> int:
+    def count(self, field: int, label: int, code: float, time: float, fading: Fading) -> int:
         """How many verdicts `known_for` weighs for one event."""
-        given = self._given[field, label].get(code, {})
-        return sum(_weight(time, at, seconds) > 0 for at in _newest(given))
+        return fading.count(_newest(self._given[field, label].get(code, {})), time)
 
     def changes(self) -> list[Record]:
         """The verdicts applied since the last call, tombstones of the forgotten, and how far was heard."""
@@ -203,10 +200,5 @@ class Feedback:
         self._next = max((judged.serial + 1 for judged in self._judged.values()), default=0)
 
 
-def _newest(given: dict[str, float]) -> Iterable[float]:
-    return islice(reversed(given.values()), OF_ONE)
-
-
-def _weight(now: float, at: float, seconds: float) -> float:
-    """Of a verdict given `at`; one given after the event is as fresh as can be."""
-    return max(0.0, 1.0 - max(0.0, now - at) / seconds)
+def _newest(given: dict[str, float]) -> list[float]:
+    return list(islice(reversed(given.values()), OF_ONE))

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stream.fading import Fading
 from stream.feedback import OF_ONE, Feedback
 
 verdicts = st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1, -1]), st.integers(0, 3)), max_size=40)
@@ -30,7 +31,7 @@ def test_the_changelog_restores_the_same(given_, most: int, cut: int) -> None:
     assert copy.heard == feedback.heard
     probe = np.arange(4, dtype=np.float32)
     for each in (1, -1):
-        known = [f.known_for(0, each, probe, np.full(4, 50.0), 100.0) for f in (feedback, copy)]
+        known = [f.known_for(0, each, probe, np.full(4, 50.0), Fading(100.0)) for f in (feedback, copy)]
         assert np.array_equal(*known)
     for name in ("rows", "mask", "label"):
         assert np.array_equal(getattr(copy.labelled, name), getattr(feedback.labelled, name))
@@ -63,24 +64,15 @@ def test_rows_come_in_few_shapes() -> None:
     assert feedback.labelled.mask.sum() == 200
 
 
-def test_few_verdicts_are_none_where_more_are_asked_for() -> None:
-    feedback = Feedback(2, 1)
-    code, time = np.array([7], np.float32), np.array([100.0])
-    for subject, at in enumerate([10.0, 100.0, 100.0]):
-        add(feedback, subject, 1, 7, at=at)
-        known = [feedback.known_for(0, 1, code, time, 50.0, least)[0] for least in (1, 2)]
-        assert known == [[0.0, 0.0], [1.0, 0.0], [2.0, 2.0]][subject]
-
-
 def test_the_newest_of_a_value_count() -> None:
     feedback = Feedback(2, 1)
     for subject in range(OF_ONE + 9):
         add(feedback, subject, 1, 7, at=10.0)
     code, time = np.array([7], np.float32), np.array([10.0])
-    assert feedback.known_for(0, 1, code, time, 5.0)[0] == OF_ONE
-    assert feedback.count(0, 1, 7.0, 10.0, 5.0) == OF_ONE
-    assert feedback.count(0, 1, 7.0, 16.0, 5.0) == 0
-    assert feedback.count(0, -1, 7.0, 10.0, 5.0) == feedback.count(0, 1, 8.0, 10.0, 5.0) == 0
+    assert feedback.known_for(0, 1, code, time, Fading(5.0))[0] == OF_ONE
+    assert feedback.count(0, 1, 7.0, 10.0, Fading(5.0)) == OF_ONE
+    assert feedback.count(0, 1, 7.0, 16.0, Fading(5.0)) == 0
+    assert feedback.count(0, -1, 7.0, 10.0, Fading(5.0)) == feedback.count(0, 1, 8.0, 10.0, Fading(5.0)) == 0
 
 
 def test_a_changed_mind_replaces_and_verdicts_fade() -> None:
@@ -88,9 +80,9 @@ def test_a_changed_mind_replaces_and_verdicts_fade() -> None:
     code, time = np.array([7, 8, np.nan], np.float32), np.full(3, 150.0)
     add(feedback, "a", 1, 7, at=100.0)
     add(feedback, "b", 1, 7, at=200.0)  # given after the event: as fresh as can be
-    assert feedback.known_for(0, 1, code, time, 100.0).tolist()[:2] == [1.5, 0.0]
-    assert np.isnan(feedback.known_for(0, 1, code, time, 100.0)[2])
+    assert feedback.known_for(0, 1, code, time, Fading(100.0)).tolist()[:2] == [1.5, 0.0]
+    assert np.isnan(feedback.known_for(0, 1, code, time, Fading(100.0))[2])
     add(feedback, "a", -1, 7, at=120.0)
-    assert feedback.known_for(0, 1, code, time, 100.0)[0] == 1.0
-    assert feedback.known_for(0, -1, code, time, 100.0)[0] == 0.7
-    assert feedback.known_for(0, -1, code, time + 100, 100.0)[0] == 0.0
+    assert feedback.known_for(0, 1, code, time, Fading(100.0))[0] == 1.0
+    assert feedback.known_for(0, -1, code, time, Fading(100.0))[0] == 0.7
+    assert feedback.known_for(0, -1, code, time + 100, Fading(100.0))[0] == 0.0

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from stream.errors import ProfileError
+from stream.fading import Fading
 from stream.profile import built_in, load, parse
 
 GOOD = """\
@@ -164,6 +165,11 @@ def test_a_feature_of_verdicts_looks_at_a_field() -> None:
     assert parse(CLEAR.replace("alerts:", RISK.replace("of: share, ", "") + "alerts:"), "f").features[
         -1
     ].of == ("confirmed")
+    assert feature.fading == Fading(7 * 86_400)
+    asked = parse(
+        CLEAR.replace("alerts:", RISK.replace("days: 7", "days: 7, least: 2, lasts: 21") + "alerts:"), "f"
+    )
+    assert asked.features[-1].fading == Fading(7 * 86_400, 2, 21 * 86_400)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +192,10 @@ def test_a_feature_of_verdicts_looks_at_a_field() -> None:
         (
             RISK.replace("of: share", "mask: true"),
             "ward.yaml:11: features[6].field is masked, expected a field that",
+        ),
+        (
+            RISK.replace("days: 7", "days: 7, lasts: 0"),
+            "ward.yaml:11: features[6].lasts is 0, expected more than 0 days",
         ),
         (RISK.replace("verdicts", "number"), "ward.yaml:11: features[6].days is given, expected none"),
     ],
