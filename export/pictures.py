@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from export.train import Progress
+    from export.progress import Progress
 
 SIZE = (13, 4)
 

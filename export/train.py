@@ -6,10 +6,9 @@ the same seed gives the same parameters, also when a run was stopped and taken u
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -21,13 +20,11 @@ from export.loss import Weights, label_loss, zero_shot_loss
 from export.meta.apply import window_statistics
 from export.meta.ops import Array
 from export.meta.parameters import FIXED, LABEL_PREFIXES, SIZES, Parameters, initial, settled
+from export.progress import Report, State, Told, Validate, averaged
 from export.tasks.batches import Batch, draw_batch
 from export.tasks.contexts import Layout, Replayed
 from export.tasks.sets import Table, TaskSet
 from export.tasks.variants import Recipe
-
-if TYPE_CHECKING:
-    from export.development import Ahead
 
 LAYOUTS = (
     Layout(),
@@ -64,29 +61,7 @@ class Plan:
         return cls(size=size, seed=seed, steps=steps, label_steps=max(1, round(steps * LABEL_SHARE)))
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """After some steps: mean ranking loss of the model and of what it is measured against, since the last report.
-
-    At times also how far the model is ahead of nearest neighbours on sets that it isn't trained on.
-    """
-
-    part: str  # "zero-shot" or "labels"
-    step: int
-    steps: int
-    loss: float
-    against: float
-    ahead_auroc: float = np.nan
-    ahead_ap10: float = np.nan
-
-
-Report = Callable[[Progress], None]
-Validate = Callable[[Parameters], "Ahead"]
 Tasks = Callable[..., Batch]  # `draw_batch` with what it draws from
-# Current parameters, their average, the optimiser's own.
-State = tuple[dict[str, Array], dict[str, Array], Array]
-REPORT_STEPS = 200
-VALIDATION_STEPS = 1000  # in the zero-shot part
 
 
 def train(
@@ -118,7 +93,7 @@ def train(
     ):
         trained = {name for name in parameters if is_label[name] == labels and name not in FIXED}
         phase = _Phase(part, plan, steps, layouts, labels)
-        told = _Told(phase, checkpoint, report, None if labels else validate)
+        told = Told(part, steps, checkpoint, report, None if labels else validate)
         parameters = settled(phase.run(parameters, trained, tasks, told), 1.0)
     return parameters
 
@@ -140,7 +115,7 @@ class _Phase:
         parameters: Parameters,
         trained: set[str],
         tasks: Tasks,
-        told: "_Told",
+        told: Told,
     ) -> Parameters:
         """Train the parameters named in `trained`; all come back, those as running averages."""
         held = {name: value for name, value in parameters.items() if name not in trained}
@@ -155,7 +130,7 @@ class _Phase:
             layout = self.layouts[number % len(self.layouts)]
             state, losses = _step(state, held, number, batch, layout, self)
             told.on_step(number + 1, losses, held, state)
-        return _averaged(held, state)
+        return averaged(held, state)
 
     def _batches(self, tasks: Tasks, start: int) -> Iterator[tuple[int, Batch]]:
         """Batches from step `start` on, drawn a few ahead."""
@@ -172,37 +147,6 @@ class _Phase:
                 yield number, waiting.pop(0).result()
                 if ahead < self.steps:
                     waiting.append(pool.submit(draw, ahead))
-
-
-@dataclass(slots=True)
-class _Told:
-    """What is kept and reported of a phase, every REPORT_STEPS and at its end."""
-
-    phase: _Phase
-    checkpoint: Checkpoint
-    report: Report
-    validate: Validate | None
-    # The model's and the baseline's [2], since the last report.
-    losses: list[Array] = field(default_factory=list)
-
-    def on_step(self, step: int, losses: Array, held: Parameters, state: State) -> None:
-        """After so many steps."""
-        self.losses.append(losses)
-        last = step == self.phase.steps
-        if step % REPORT_STEPS and not last:
-            return
-        loss, against = np.ma.masked_invalid(np.asarray(self.losses)).mean(0).filled(np.nan)
-        self.losses.clear()
-        progress = Progress(self.phase.part, step, self.phase.steps, float(loss), float(against))
-        if self.validate and (last or step % VALIDATION_STEPS == 0):
-            ahead = self.validate(_averaged(held, state))
-            progress = replace(progress, ahead_auroc=ahead.auroc, ahead_ap10=ahead.ap10)
-        self.report(progress)
-        self.checkpoint.save(self.phase.part, step, state)
-
-
-def _averaged(held: Parameters, state: State) -> Parameters:
-    return {**held, **{name: np.asarray(value) for name, value in state[1].items()}}
 
 
 def _optimiser(rate: float, decay: float, steps: int) -> optax.GradientTransformation:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from export.commands.history import history_of
-from export.train import Plan, Progress
+from export.progress import Progress
+from export.train import Plan
 
 PLAN = Plan(steps=400, label_steps=200)
 FIRST, SECOND = (

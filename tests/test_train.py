@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from export import progress as telling
 from export import train as training
 from export.checkpoint import Checkpoint
 from export.development import Ahead
 from export.meta.parameters import SETTLED, Parameters
+from export.progress import Progress
 from export.tasks.contexts import Layout
-from export.train import Plan, Progress, train
+from export.train import Plan, train
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
@@ -23,7 +25,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = Layout(groups=2, contexts=1, rows=16, columns=4, queries=4)
     monkeypatch.setattr(training, "LAYOUTS", (tiny,))
     monkeypatch.setattr(training, "LABEL_LAYOUTS", (tiny,))
-    monkeypatch.setattr(training, "REPORT_STEPS", 2)
+    monkeypatch.setattr(telling, "REPORT_STEPS", 2)
 
 
 class Stopped(Exception):
@@ -54,7 +56,7 @@ def test_the_same_seed_gives_the_same_parameters_also_after_a_stop(tmp_path: Pat
 def test_the_average_is_validated_now_and_then_but_not_while_labels_are_trained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training, "VALIDATION_STEPS", 4)
+    monkeypatch.setattr(telling, "VALIDATION_STEPS", 4)
     seen: list[Progress] = []
     measured: list[Parameters] = []
 

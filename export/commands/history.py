@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from export.pictures import draw_curves
+from export.progress import Progress as Entry
 from export.train import Plan
-from export.train import Progress as Entry
 
 BESIDE = {"zero-shot": "kNN", "labels": "without labels"}
 

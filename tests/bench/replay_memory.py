@@ -9,7 +9,7 @@ import click
 from tests.bench.report import bar, finish
 
 if TYPE_CHECKING:
-    from export.train import Progress
+    from export.progress import Progress
 
 
 @click.command()
