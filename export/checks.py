@@ -10,6 +10,7 @@ import numpy as np
 
 from export.golden import Inputs, draw_inputs
 from stream.artifact import INPUTS
+from stream.scorer import TILE
 
 EXACT = 1e-5
 FARTHER = 10.0 ** np.arange(1, 31)
@@ -208,7 +209,11 @@ def usable(model: Model, inputs: Inputs) -> float:
 
 
 def far_away(steps: np.ndarray, sign: int = 1, column: int | None = None) -> dict[str, np.ndarray]:
-    """One event for each step, ever farther from one and the same context (in one column, or in all)."""
+    """One event for each step, ever farther from one and the same context (in one column, or in all).
+
+    The last one fills a tile up, as the scorer would: products of matrices round a rest of rows in another way.
+    """
+    steps = np.pad(steps, (0, -len(steps) % TILE), mode="edge")
     one: Mapping[str, np.ndarray] = draw_inputs(21, events=1, rows=24, peers=40, columns=3, plain=True)
     spread = np.abs(one["window"]).max(axis=(0, 1)) + np.abs(one["peers"]).max(axis=0)
     way = np.ones(3) if column is None else np.arange(3) == column
