@@ -26,6 +26,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(development, "ROWS", (16,))
 
 
+def mappings() -> int:
+    """How many pieces of memory the process has mapped; 0 where the system does not tell."""
+    told = Path("/proc/self/maps")
+    return len(told.read_text().splitlines()) if told.exists() else 0
+
+
 @pytest.mark.usefixtures("quick_compiler")
 def test_the_best_of_the_seeds_is_kept_and_all_are_told(tmp_path: Path) -> None:
     private, public = make_keys(tmp_path / "keys")
@@ -43,7 +49,9 @@ def test_the_best_of_the_seeds_is_kept_and_all_are_told(tmp_path: Path) -> None:
         "--out",
         str(out),
     ]
+    before = mappings()
     result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert mappings() - before < 3000, "what a run compiled must be let go; each takes some 4,000 here"
     assert result.exit_code == 0 and "development: AUROC" in result.stderr
     manifest = load_artifact(out, trusted=[read_public_key(public)]).manifest
     seeds = manifest.recipe["seeds"]
