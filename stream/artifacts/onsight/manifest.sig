@@ -1,1 +1,1 @@
-vPuzz0jdBHO5TzBlOJcgxAp1r9GTvEhhmydD5SeRLfPwUgYy9CxlA8ruJU7qOB+mH6FCs07oaByzbpzAQ8AeAQ==
+NjtfVscclSJb1pMIJIcPu91LZgY5sG4ss+bG2XjVftAZ1d47oRkWhioBleNYKoec5BKHtnjZbEMRfUoFGwivBw==
