@@ -8,9 +8,8 @@ from export.meta.cells import CELLS, POOLED_CELLS
 from export.meta.detectors import DETECTORS
 from export.meta.histogram import BINS
 from export.meta.labels import EVIDENCE
-from export.meta.labels import SIZES as LABEL_SIZES
 from export.meta.prepared import CONTEXT, WEIGHTS
-from export.meta.ridge import CLASSIFIERS, FORMS, RIDGES
+from export.meta.ridge import CLASSIFIERS, FORMS, RIDGES, SHARPER
 from export.meta.space import RUNGS
 from export.meta.statistics import STATISTICS
 
@@ -102,6 +101,6 @@ def _of_labels() -> Parameters:
         "label_steep": np.full(1, np.log(1.0)),
         "label_steep_rank": np.full(1, np.log(0.5)),
         "label_ridge": np.log(FORMS * RIDGES),
-        "label_ridge_size": np.zeros((LABEL_SIZES, CLASSIFIERS)),
+        "label_ridge_size": np.outer([-SHARPER, 0.0], np.ones(CLASSIFIERS)),
         "acquittal": np.full((RUNGS, 1), 0.1),
     }

@@ -1,1 +1,1 @@
-NjtfVscclSJb1pMIJIcPu91LZgY5sG4ss+bG2XjVftAZ1d47oRkWhioBleNYKoec5BKHtnjZbEMRfUoFGwivBw==
+KviDbIgklSqfJZwzntnIh1uDJGyGcHTPSwvSgRyHyaB1NsXfNiUUhYg0AoPM3Rw+3g9HP5f3tdGaNiZt8K6jAA==
