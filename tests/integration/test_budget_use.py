@@ -36,7 +36,7 @@ def days(deployment: Deployment) -> list[dict[str, Any]]:
 
 
 def used(watched: Watched) -> dict[tuple[str, ...], float]:
-    """The share of the budget that is used, by partition."""
+    """The share of the budget that is used, by profile."""
     samples = metrics(watched.ports["one"]).items()
     return {key: value for key, value in samples if key[0] == "onsight_budget_use_ratio"}
 
