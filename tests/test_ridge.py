@@ -9,7 +9,7 @@ from export.meta.jax_ops import JaxOps
 from export.meta.parameters import SIZES, initial
 from export.meta.query import Query, query
 from export.meta.reference import Reference, reference
-from export.meta.ridge import CLASSIFIERS, FORMS, INTERPLAY, RIDGES, classify, fit
+from export.meta.ridge import CLASSIFIERS, FORMS, INTERPLAY, RIDGES, SHARPER, classify, fit
 
 STRONG = 1.0  # a ridge at which the few steps reach the solution
 
@@ -52,14 +52,12 @@ def test_it_is_weighted_kernel_ridge_regression() -> None:
     rows[:5] += 2
     distance = distances(prepared(rows, label, rows)[2])
     weight = np.where(label > 0, 0.5 / 5, 0.5 * (1 + (label < 0)) / (25 + 4))
-    expected = []
+    ridge, expected = STRONG * 5**-SHARPER, []
     for form in (distance, *(distance * steep / (distance * steep + 1) for steep in INTERPLAY)):
         mean = form @ weight
         kernel = mean[:, None] + mean - mean @ weight - form
         bound = (np.abs(kernel) @ (weight * 30)).max() + 30 * 0.01
-        say = np.linalg.solve(
-            kernel + np.diag(STRONG * bound / (weight * 30)), np.where(label > 0, 1.0, -1.0)
-        )
+        say = np.linalg.solve(kernel + np.diag(ridge * bound / (weight * 30)), np.where(label > 0, 1.0, -1.0))
         expected += [kernel @ say] * len(RIDGES)
     found = said(rows, label, rows, strong=True)
     assert found.shape == (30, FORMS * len(RIDGES))
