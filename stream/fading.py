@@ -26,6 +26,8 @@ class Fading:
     def sum(self, given: Sequence[float], now: float) -> float:
         """What the verdicts given at these moments (seconds, in any order) count together at `now`."""
         weights = self._weights(given, now)
+        if not weights:
+            return 0.0
         few, over = len(weights) < self.least, self._is_over(given, now)
         return sum(weights) * FAINT ** (few + over)
 

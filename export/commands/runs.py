@@ -1,6 +1,7 @@
 """Runs of a training: all from the same sources, each by a plan of its own."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import jax
@@ -30,6 +31,14 @@ class Run:
     def merit(self) -> tuple[bool, float]:
         """What the seeds are compared by: the contract, then AUROC and average precision, summed over all contexts."""
         return not self.broken, sum(one["auroc"] + one["ap10"] for one in self.figures.values())
+
+
+def recipe_of(best: Run, runs: Sequence[Run]) -> dict[str, object]:
+    """What the manifest says of how `best` came to be; of all `runs`, where it was chosen among some."""
+    recipe = {"kind": "meta-model", **asdict(best.plan), "figures": best.figures}
+    if len(runs) > 1:
+        recipe["seeds"] = {str(run.plan.seed): {"figures": run.figures, "broken": run.broken} for run in runs}
+    return recipe
 
 
 @dataclass(frozen=True, slots=True)

