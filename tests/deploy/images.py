@@ -23,15 +23,14 @@ BUILD = (*ISOLATION, "--layers", "--format", "docker", "--pull-never")
 
 
 def buildah(*words: object) -> str:
-    assert shutil.which("buildah"), (
-        "buildah and debootstrap are needed: see the head of tests/deploy/images.py"
-    )
     return run(["buildah", *STORE, *words]).strip()
 
 
 @pytest.fixture(scope="module")
 def base() -> str:
     """A base image of Debian's packages; pip trusts in it whom this machine trusts."""
+    for needed in ("buildah", "debootstrap"):
+        assert shutil.which(needed), f"{needed} is not installed: see the head of tests/deploy/images.py"
     folder = CACHE / f"debian-{SUITE}"
     if not folder.exists():
         building = folder.with_suffix(".building")
