@@ -4,6 +4,7 @@ from export.meta.ops import Array, Ops, weighted
 
 # Steps to the robust centre: half of how far a row may be to have a say, and the least variance.
 STEPS = ((1.5, 0.04), (2.0, 0.006))
+USUAL = 0.536  # what the last step stretches the width of normally distributed values by
 FARTHEST_UNIT = 1e4
 NARROWEST = 0.25  # the least scale, in mean absolute deviations
 TINY = 1e-30
@@ -17,7 +18,8 @@ def robust_scale(
     Of the values [N, F, M] where `known` [N, F, M], in rows that `keep` [N, M] counts: `present` [N, F] of them.
 
     Some steps from the mean, in each of which a row's say is Tukey's biweight of its distance (Beaton and Tukey,
-    Technometrics 1974): nearly the precision of the standard deviation, and rows far away have no say at all.
+    Technometrics 1974): nearly the precision of the standard deviation, and rows far away have hardly a say. Where
+    tails are heavy each step goes about half as far as the one before, so the last is taken twice, in place of more.
     """
     divisor = ops.maximum(present, 1.0)
     mean = weighted(ops, value, keep) / divisor
@@ -39,5 +41,6 @@ def robust_scale(
         shift = weighted(ops, say * u, keep) / total
         narrow = ops.relu(weighted(ops, say * square, keep) / total - shift * shift)
         centre, stretch = centre + shift * width, ops.sqrt(narrow + least)
-    scale = ops.maximum(width * stretch, distance * NARROWEST)
+    centre = centre + shift * width
+    scale = ops.maximum(width * stretch * stretch * (1.0 / USUAL), distance * NARROWEST)
     return centre, (apart - ops.unsqueeze(centre - mean, 2)) * known, scale
