@@ -92,6 +92,9 @@ class JaxOps:
     def ascending(self, x: Array) -> Array:
         return jnp.sort(x, -1)
 
+    def in_order(self, x: Array, key: Array) -> Array:
+        return jnp.take_along_axis(x, jnp.argsort(key, -1)[:, None], 2)
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return jnp.concatenate(parts, axis)
 

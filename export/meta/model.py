@@ -16,6 +16,7 @@ from export.meta.columns import Columns, columns
 from export.meta.detectors import DEVIATION, detect
 from export.meta.labels import label_change
 from export.meta.ops import Array, Ops
+from export.meta.order import in_own_order
 from export.meta.prepared import Prepared, prepare
 from export.meta.query import query
 from export.meta.reference import Reference, reference
@@ -61,7 +62,8 @@ class Contexts:
 def contexts(ops: Ops, inputs: Inputs) -> Contexts:
     """Prepare both references and weigh them against each other."""
     features = columns(ops, inputs.category, inputs.direction, inputs.used)
-    shared = reference(ops, inputs.peers, inputs.peers_mask, inputs.peers_label, features, None)
+    ordered = in_own_order(ops, inputs.peers, inputs.peers_mask, inputs.peers_label, features)
+    shared = reference(ops, *ordered, features, None)
     own = reference(ops, inputs.window, inputs.window_mask, inputs.window_label, features, shared)
     window, peers = prepare(ops, own, features), prepare(ops, shared, features)
     lean = _lean(ops, window, peers, features)

@@ -116,6 +116,11 @@ class OnnxOps:
     def ascending(self, x: Array) -> Array:
         return self._graph.smallest(x, self._graph.op("Shape", x, start=-1))[0]
 
+    def in_order(self, x: Array, key: Array) -> Array:
+        places = self._graph.smallest(key, self._graph.op("Shape", key, start=-1))[1]
+        places = self._graph.op("Expand", self.unsqueeze(places, 1), self._graph.op("Shape", x))
+        return self._graph.op("GatherElements", x, places, axis=2)
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array:
         return self._graph.op("Concat", *parts, axis=axis)
 

@@ -84,6 +84,9 @@ class Ops(Protocol):
     def ascending(self, x: Array) -> Array:
         """In rising order along the last axis."""
 
+    def in_order(self, x: Array, key: Array) -> Array:
+        """The last axis of x [N, K, M] by rising `key` [N, M]; where keys are the same, as it was."""
+
     def concat(self, parts: Sequence[Array], axis: int) -> Array: ...
     def transpose(self, x: Array, order: Sequence[int]) -> Array: ...
     def unsqueeze(self, x: Array, axis: int) -> Array: ...

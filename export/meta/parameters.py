@@ -17,7 +17,7 @@ Parameters = dict[str, np.ndarray]
 # Not learned, and 0 while the zero-shot part trains, which would make up for it: the log of how much less a window
 # counts that lacks all that the peers have; the say of the largest robust deviation in the score where one column only
 # is known (half as much where two are).
-SETTLED = {"lacking": 5.0, "lone": 2 / 3}
+SETTLED = {"lacking": 5.0, "lone": 3 / 4}
 FIXED = ("context_mean", "context_spread", *SETTLED)
 LABEL_PREFIXES = ("label", "acquittal")
 
