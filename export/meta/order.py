@@ -7,7 +7,7 @@ on the order in which the peers came, nor on units or on the order of the column
 from export.meta.columns import Columns
 from export.meta.ops import END, Array, Ops
 
-LAST = 1e30
+LAST = 1e30  # key of a row that does not count
 
 
 def in_own_order(
