@@ -9,20 +9,20 @@ import numpy as np
 if TYPE_CHECKING:
     from export.progress import Progress
 
-SIZE = (13, 4)
+SIZE = (17, 4)
 
 
-def draw_curves(entries: "Sequence[Progress]", path: Path) -> None:
-    """Loss by step, each part of the training beside what it is measured against; and the validation by step."""
+def draw_curves(entries: "Sequence[Progress]", beside: Mapping[str, str], path: Path) -> None:
+    """Loss by step, each part of the training `beside` what it is measured against; and the validation by step."""
     from matplotlib.figure import Figure
 
     figure = Figure(SIZE, layout="constrained")
-    *losses, validated = figure.subplots(1, 3)
-    for axis, part, beside in zip(losses, ("zero-shot", "labels"), ("kNN", "without labels"), strict=True):
+    *losses, validated = figure.subplots(1, len(beside) + 1)
+    for axis, (part, other) in zip(losses, beside.items(), strict=True):
         chosen = [entry for entry in entries if entry.part == part]
         steps = [entry.step for entry in chosen]
         axis.plot(steps, [entry.loss for entry in chosen], label="onsight")
-        axis.plot(steps, [entry.against for entry in chosen], label=beside)
+        axis.plot(steps, [entry.against for entry in chosen], label=other)
         axis.set(title=part, xlabel="step", ylabel="ranking loss of the training batches")
         axis.legend()
     known = [entry for entry in entries if not np.isnan(entry.ahead_auroc)]

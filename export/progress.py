@@ -27,7 +27,7 @@ class Progress:
     At times also how far the model is ahead of nearest neighbours on sets that it isn't trained on.
     """
 
-    part: str  # "zero-shot" or "labels"
+    part: str  # "zero-shot", "categories" or "labels"
     step: int
     steps: int
     loss: float

@@ -21,7 +21,9 @@ LOST = 0.01
 
 
 def test_replay_keeps_what_new_tasks_would_cost(tmp_path: Path) -> None:
-    found = forgetting(tmp_path, Plan(steps=300, label_steps=0, averaging=0.99), 0.5, lambda _: None)
+    found = forgetting(
+        tmp_path, Plan(steps=300, category_steps=0, label_steps=0, averaging=0.99), 0.5, lambda _: None
+    )
     assert found.before.old > 0.9
     assert found.without.old < found.before.old - 2 * LOST
     assert found.replayed.old > found.before.old - LOST

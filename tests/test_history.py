@@ -8,7 +8,7 @@ from export.commands.history import history_of
 from export.progress import Progress
 from export.train import Plan
 
-PLAN = Plan(steps=400, label_steps=200)
+PLAN = Plan(steps=400, category_steps=0, label_steps=200)
 FIRST, SECOND = (
     Progress("zero-shot", 200, 400, 0.5, 0.6),
     Progress("zero-shot", 400, 400, 0.4, float("nan"), 0.04, 0.05),

@@ -10,6 +10,7 @@ from export import progress as telling
 from export import train as training
 from export.checkpoint import Checkpoint
 from export.development import Ahead
+from export.meta.categories import used_by_categories
 from export.meta.parameters import SETTLED, Parameters
 from export.progress import Progress
 from export.tasks.contexts import Layout
@@ -17,7 +18,7 @@ from export.train import Plan, train
 
 pytestmark = pytest.mark.usefixtures("quick_compiler")
 
-PLAN = Plan(steps=4, label_steps=2)
+PLAN = Plan(steps=4, category_steps=2, label_steps=2)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,8 @@ class Stopped(Exception):
 def test_the_same_seed_gives_the_same_parameters_also_after_a_stop(tmp_path: Path) -> None:
     seen: list[Progress] = []
     whole = train(PLAN, [], Checkpoint(None, ""), seen.append)
-    assert [(one.part, one.step) for one in seen] == [("zero-shot", 2), ("zero-shot", 4), ("labels", 2)]
+    parts = [(one.part, one.step) for one in seen]
+    assert parts == [("zero-shot", 2), ("zero-shot", 4), ("categories", 2), ("labels", 2)]
     saved = 0
 
     def stop_at_the_second(_: Progress) -> None:
@@ -70,3 +72,14 @@ def test_the_average_is_validated_now_and_then_but_not_while_labels_are_trained(
     assert figures == [(4, 0.1, 0.5), (6, 0.2, 0.5)]
     assert {one.part for one in seen if not np.isnan(one.ahead_auroc)} == {"zero-shot"}
     assert np.array_equal(measured[-1]["choose"], whole["choose"])
+
+
+def test_the_part_of_categories_moves_what_only_they_use() -> None:
+    without, with_part = (
+        train(replace(PLAN, category_steps=steps, label_steps=0), [], Checkpoint(None, ""), lambda _: None)
+        for steps in (0, 2)
+    )
+    masks = used_by_categories(without)
+    moved = {name: with_part[name] != value for name, value in without.items()}
+    assert {name for name, where in moved.items() if where.any()} == masks.keys()
+    assert not any((moved[name] & (mask == 0)).any() for name, mask in masks.items())

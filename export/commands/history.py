@@ -15,7 +15,7 @@ from export.pictures import draw_curves
 from export.progress import Progress as Entry
 from export.train import Plan
 
-BESIDE = {"zero-shot": "kNN", "labels": "without labels"}
+BESIDE = {"zero-shot": "kNN", "categories": "kNN", "labels": "without labels"}
 
 
 class History:
@@ -29,7 +29,7 @@ class History:
             self._say(f"seed {plan.seed}: {plan.steps} steps, the first after a minute of compiling")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bars = Progress(*columns, console=console, disable=not console.is_terminal)
-        steps = {"zero-shot": plan.steps, "labels": plan.label_steps}
+        steps = dict(zip(BESIDE, (plan.steps, plan.category_steps, plan.label_steps), strict=True))
         self._tasks = {part: self.bars.add_task(f"{part}  compiling", total=steps[part]) for part in steps}
         for entry in self._entries.values():
             self._show(entry)
@@ -53,7 +53,7 @@ class History:
         """Draw the curves so far."""
         if self._entries:
             path = self._path.with_suffix(".png")
-            draw_curves(list(self._entries.values()), path)
+            draw_curves(list(self._entries.values()), BESIDE, path)
             self._say(f"curves: {path}")
 
     def _say(self, line: str) -> None:

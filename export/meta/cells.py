@@ -19,6 +19,7 @@ OF_GAPS = range(CELLS - GAPS, CELLS)
 # Single features' detectors, each a sum of cells: either side, and the upper one alone.
 PLAIN = np.eye(CELLS)[:, [FEW_ABOVE, FEW_ABOVE, ABOVE, ABOVE, HIGH, HIGH, DISTINCT, NOVEL, FAR, *OF_GAPS]]
 ROBUST = 4  # which of them is the distance from the robust centre, to either side
+NEW = 7  # which of them is how new a category's value is
 PLAIN[[FEW_BELOW, BELOW, LOW], [0, 2, ROBUST]] = 1
 
 

@@ -7,7 +7,7 @@ and means of single features. Shapes as in `export.meta`.
 
 from dataclasses import dataclass
 
-from export.meta.cells import POOLED_CELLS, ROBUST, SINGLE, single_features
+from export.meta.cells import NEW, POOLED_CELLS, ROBUST, SINGLE, single_features
 from export.meta.columns import Columns
 from export.meta.ops import Array, Ops
 from export.meta.prepared import Prepared
@@ -20,6 +20,8 @@ ABSENT = 1e6
 FARTHEST_ROW = 1e5
 DETECTORS = 1 + RUNGS + 2 + 4 * SINGLE + 2 * POOLED_CELLS  # K
 DEVIATION = 1 + RUNGS + 2 + 3 * SINGLE + ROBUST  # which of them is the largest robust deviation of a feature
+# Which of them are 0 where there are no categories: both means of how new their values are, and the largest.
+NOVELTY = tuple(1 + RUNGS + 2 + pooled * SINGLE + NEW for pooled in (0, 2, 3))
 
 
 @dataclass(frozen=True, slots=True)

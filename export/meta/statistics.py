@@ -5,6 +5,7 @@ from export.meta.ops import Array, Ops, stacked, weighted
 from export.meta.reference import Reference
 
 STATISTICS = 15
+CATEGORY = 1  # which of them is 1 for a category, 0 for a number
 
 
 def statistics(ops: Ops, reference: Reference, columns: Columns) -> Array:

@@ -21,7 +21,7 @@ def command(steps: int, share: float, seed: int) -> None:
     from export.train import Plan  # JAX is slow to load, and all benches are
     from tests.forgetting import forgetting
 
-    plan = Plan(seed=seed, steps=steps, label_steps=0, averaging=0.99)
+    plan = Plan(seed=seed, steps=steps, category_steps=0, label_steps=0, averaging=0.99)
     with tempfile.TemporaryDirectory() as folder, bar("three trainings", 3 * steps) as progress:
         done = [0, 0]
 
