@@ -7,7 +7,7 @@ import yaml
 
 from stream.propose import Line, Proposal
 
-PLAIN = re.compile(r"[A-Za-z@][\w.@ -]*[\w]|[A-Za-z]", re.ASCII)
+PLAIN = re.compile(r"[A-Za-z][\w.@ -]*[\w]|[A-Za-z]", re.ASCII)  # YAML keeps an @ in front for itself
 MAX_LEFT_OUT = 30  # lines
 
 

@@ -138,6 +138,12 @@ def test_whatever_the_fields_are_a_proposal_parses(records: list[Any], entity: s
     assert parse(text, "proposed").name == (name if name.strip() else "x")
 
 
+def test_fields_named_as_logstash_does_are_quoted() -> None:
+    sample = [{"@card": str(i % 2), "@timestamp": 1.7e9 + i, "amount": i % 7} for i in range(30)]
+    profile = parse(to_yaml(propose(sample), "logs", "a test"), "proposed")
+    assert (profile.entity, profile.time.field) == ("@card", "@timestamp")
+
+
 @pytest.mark.skipif(DATA is None, reason="ONSIGHT_DATA doesn't name a folder of real data")
 @pytest.mark.parametrize(
     ("file", "entity", "time"),
