@@ -18,10 +18,11 @@ from export.meta.space import RUNGS, UNSEEN, distances, kernels
 NEAREST = 5
 ABSENT = 1e6
 FARTHEST_ROW = 1e5
-DETECTORS = 1 + RUNGS + 2 + 4 * SINGLE + 2 * POOLED_CELLS  # K
-DEVIATION = 1 + RUNGS + 2 + 3 * SINGLE + ROBUST  # which of them is the largest robust deviation of a feature
+SINGLES = 1 + RUNGS + 2  # where those of single features begin
+DETECTORS = SINGLES + 4 * SINGLE + 2 * POOLED_CELLS  # K
+DEVIATION = SINGLES + 3 * SINGLE + ROBUST  # which of them is the largest robust deviation of a feature
 # Which of them are 0 where there are no categories: both means of how new their values are, and the largest.
-NOVELTY = tuple(1 + RUNGS + 2 + pooled * SINGLE + NEW for pooled in (0, 2, 3))
+NOVELTY = tuple(SINGLES + pooled * SINGLE + NEW for pooled in (0, 2, 3))
 
 
 @dataclass(frozen=True, slots=True)
