@@ -29,7 +29,7 @@ class History:
             self._say(f"seed {plan.seed}: {plan.steps} steps, the first after a minute of compiling")
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self.bars = Progress(*columns, console=console, disable=not console.is_terminal)
-        steps = dict(zip(BESIDE, (plan.steps, plan.category_steps, plan.label_steps), strict=True))
+        steps = {"zero-shot": plan.steps, "categories": plan.category_steps, "labels": plan.label_steps}
         self._tasks = {part: self.bars.add_task(f"{part}  compiling", total=steps[part]) for part in steps}
         for entry in self._entries.values():
             self._show(entry)

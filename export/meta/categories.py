@@ -1,7 +1,7 @@
 """What of the parameters nothing but categories uses: trained alone, it leaves sets of numbers as they are.
 
 Of few tasks that training draws half of the columns are categories, as those of streams are, and more of them would
-cost sets of numbers what they gain. So these entries are trained once more at the end, on tasks with categories only.
+cost sets of numbers what they gain. So these entries are trained once more, on tasks that all have categories.
 """
 
 import numpy as np
